@@ -1,0 +1,132 @@
+"""Reads one forward call: where are its images, and which position does each token count as?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lmms_bapa.interventions import Tokens
+from lmms_bapa.steering import cache_state
+from lmms_bapa.steering.architecture import Anatomy
+from lmms_bapa.steering.errors import SteeringError
+from lmms_bapa.steering.spans import image_segments, surplus_tokens
+
+
+@dataclass
+class Call:
+    """One forward pass of the base model.
+
+    Attributes:
+        ids: the token ids, shape (B, L), or None if the caller gave embeddings.
+        mask: the attention mask as the caller gave it.
+        has_pixels: whether pictures, raw or encoded, come with this call.
+        lengths: tokens of each image, where the architecture tells.
+        tokens: what :func:`read_tokens` found.
+        past: tokens in the cache before this call.
+        rotary_seen: whether the rotary embedding asked for its positions.
+    """
+
+    ids: Tensor | None
+    mask: Any
+    has_pixels: bool
+    lengths: list[int] | None = None
+    tokens: Tokens | None = None
+    past: int = 0
+    rotary_seen: bool = False
+
+
+def feature_lengths(features: Any) -> list[int] | None:
+    """Tokens of each entry of an output of ``get_image_features``, or None if it does not tell."""
+    pooled = getattr(features, "pooler_output", features)
+    if isinstance(pooled, list | tuple) and pooled and all(torch.is_tensor(f) for f in pooled):
+        return [f.shape[:-1].numel() for f in pooled]
+    if torch.is_tensor(pooled) and pooled.dim() == 3:
+        return [pooled.shape[1]] * pooled.shape[0]
+    return None
+
+
+def check_prompt(body: Anatomy, call: Call) -> None:
+    """Refuses a prompt whose pictures cannot be followed, before the model runs.
+
+    Raises:
+        SteeringError: pictures without image tokens, or video.
+    """
+    ids = call.ids
+    if ids is None or ids.shape[1] == 1:
+        return
+    if call.has_pixels and not bool((ids == body.image_token).any()):
+        raise SteeringError(
+            f"pictures were given, but no image token (id {body.image_token}) is in the "
+            "prompt: was it cut off, or is the chat template missing its image part?"
+        )
+    if body.video_token is not None and bool((ids == body.video_token).any()):
+        raise SteeringError("video tokens cannot be steered yet: ask about still images")
+
+
+def read_tokens(
+    body: Anatomy, call: Call, x: Tensor, kwargs: Mapping[str, Any], with_positions: bool
+) -> Tokens | None:
+    """Finds the images of one call, together with those in its cache.
+
+    Args:
+        body: the model's parts.
+        call: the call, with its ids; ``call.past`` is set here.
+        x: the embeddings that enter the decoder, shape (B, L, D).
+        kwargs: the decoder's keyword arguments.
+        with_positions: whether positions are to be changed, so that images that are only in the
+            cache matter too.
+
+    Returns:
+        The tokens, or None if there is no image that matters.
+
+    Raises:
+        SteeringError: the images cannot be told from what arrived.
+    """
+    assert call.ids is not None
+    cache = kwargs.get("past_key_values")
+    call.past = int(cache.get_seq_length()) if cache is not None else 0
+    if call.past == 0:
+        cache_state.clear(cache)
+    state = cache_state.load(cache)
+    if not call.has_pixels and (state is None or not with_positions):
+        return None
+    # A generated token may happen to be the image token: only pictures make an image.
+    is_image = torch.zeros_like(call.ids, dtype=torch.bool)
+    if call.has_pixels:
+        is_image = call.ids == body.image_token
+    try:
+        segment = image_segments(is_image, call.lengths)
+    except ValueError as error:
+        raise SteeringError(f"{body.model_type}: {error}") from error
+    surplus = surplus_tokens(segment)
+    if state is not None:
+        if state.is_cut_by(is_image, call.past):
+            raise SteeringError(
+                "an image was split over two prefill chunks: leave prefill_chunk_size unset"
+            )
+        surplus = surplus + state.surplus_before(call.past, x.shape[0])
+    return Tokens(segment, surplus, _index(body, call, x, kwargs))
+
+
+def _index(body: Anatomy, call: Call, x: Tensor, kwargs: Mapping[str, Any]) -> Tensor:
+    """The position of each token when every token counts one, shape (B, L).
+
+    generate() puts it before the axes of M-RoPE. Otherwise it follows from the attention mask,
+    or from the cache's length where nothing is masked.
+    """
+    batch, length = x.shape[:2]
+    positions, mask = kwargs.get("position_ids"), call.mask
+    if torch.is_tensor(positions):
+        if positions.dim() == 3 and positions.shape[0] == body.architecture.axes + 1:
+            return positions[0]
+        if positions.dim() == 2:
+            return positions
+    if torch.is_tensor(mask) and mask.dim() == 2:
+        return (mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
+    if mask is not None and body.architecture.axes > 1:
+        raise SteeringError("a two-dimensional attention mask is needed to place the text")
+    return (torch.arange(length, device=x.device) + call.past).expand(batch, length)

@@ -1,0 +1,207 @@
+"""Attaches interventions to a transformers model by hooks, and takes every trace away again."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from lmms_bapa.interventions import Intervention, Tokens
+from lmms_bapa.steering import cache_state
+from lmms_bapa.steering.architecture import Anatomy, anatomy
+from lmms_bapa.steering.errors import SteeringError
+from lmms_bapa.steering.reading import Call, check_prompt, feature_lengths, read_tokens
+
+# Models that are steered now; a second handle on the same model would apply its changes on top.
+_STEERED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+
+
+class Steering:
+    """A handle on a model whose image tokens or positions are changed on the way in.
+
+    Positions are changed at the rotary modules only. Masks, the packed-sequence detection and
+    the cache go on reading the stock position ids. Use it as a context manager, or call
+    :meth:`remove`; either way nothing is left on the model.
+
+    Args:
+        model: a transformers vision-language model.
+        interventions: applied in the order given; those that change nothing attach nothing.
+
+    Raises:
+        UnsupportedModelError: the architecture cannot take an intervention.
+        SteeringError: the model is steered already.
+    """
+
+    def __init__(self, model: Any, *interventions: Intervention) -> None:
+        self.interventions = interventions
+        self.active = [i for i in interventions if not i.is_identity]
+        self.anatomy: Anatomy | None = None
+        self._call: Call | None = None
+        self._undo = ExitStack()
+        if not self.active:
+            return
+        body = self.anatomy = anatomy(model)
+        if body.base in _STEERED:
+            raise SteeringError("this model is steered already: remove the other handle first")
+        with ExitStack() as undo:
+            self._attach(body, undo)
+            _STEERED.add(body.base)
+            undo.callback(_STEERED.discard, body.base)
+            self._undo = undo.pop_all()
+
+    def __enter__(self) -> Steering:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.remove()
+
+    def remove(self) -> None:
+        """Takes every hook away. May be called more than once."""
+        self._undo.close()
+        self._call = None
+
+    def _attach(self, body: Anatomy, undo: ExitStack) -> None:
+        def keep(handle: RemovableHandle) -> None:
+            undo.callback(handle.remove)
+
+        base, decoder = body.base, body.decoder
+        keep(base.register_forward_pre_hook(self._enter_base, with_kwargs=True))
+        keep(base.register_forward_hook(self._leave_base, with_kwargs=True, always_call=True))
+        keep(decoder.register_forward_pre_hook(self._enter_decoder, with_kwargs=True))
+        keep(decoder.register_forward_hook(self._leave_decoder, with_kwargs=True))
+        if self._moves_positions:
+            for module in body.rotary:
+                keep(module.register_forward_pre_hook(self._enter_rotary, with_kwargs=True))
+        if body.architecture.unit == "image":
+            self._watch_features(base, undo)
+
+    def _watch_features(self, base: nn.Module, undo: ExitStack) -> None:
+        """Learns each image's length where the base model encodes the pictures itself."""
+        stock: Any = base.get_image_features
+        own = base.__dict__.get("get_image_features")
+
+        # generate() reads the signature, so the wrapper has to keep it.
+        @functools.wraps(stock)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            features = stock(*args, **kwargs)
+            if self._call is not None:
+                self._call.lengths = feature_lengths(features)
+            return features
+
+        def restore() -> None:
+            if own is None:
+                base.__dict__.pop("get_image_features", None)
+            else:
+                base.__dict__["get_image_features"] = own
+
+        base.__dict__["get_image_features"] = watched
+        undo.callback(restore)
+
+    @property
+    def _moves_positions(self) -> bool:
+        return any(i.moves_positions() for i in self.active)
+
+    # The hooks, in the order in which one forward pass meets them.
+
+    def _enter_base(self, _: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        ids = kwargs.get("input_ids", args[0] if args else None)
+        encoded = (kwargs.get("mm_encoder_outputs") or {}).get("image")
+        has_pixels = encoded is not None or kwargs.get("pixel_values") is not None
+        call = Call(ids, kwargs.get("attention_mask"), has_pixels)
+        assert self.anatomy is not None
+        check_prompt(self.anatomy, call)
+        if encoded is not None and self.anatomy.architecture.unit == "image":
+            call.lengths = feature_lengths(encoded)
+        self._call = call
+
+    def _enter_decoder(
+        self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        call, x = self._call, kwargs.get("inputs_embeds")
+        if (call is None or call.ids is None) and x is not None:
+            raise SteeringError(
+                "the decoder got merged embeddings without token ids, so its images cannot be "
+                "found: pass input_ids (and pixel_values) to the whole model instead"
+            )
+        if call is None or x is None:
+            return None
+        assert self.anatomy is not None
+        call.tokens = read_tokens(self.anatomy, call, x, kwargs, self._moves_positions)
+        if call.tokens is not None and call.has_pixels:
+            for intervention in self.active:
+                if intervention.changes_embeddings():
+                    x = intervention.embeddings(x, call.tokens)
+            kwargs["inputs_embeds"] = x
+        return args, kwargs
+
+    def _enter_rotary(
+        self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        call = self._call
+        if call is None or call.tokens is None:
+            return None
+        call.rotary_seen = True
+        by_name = "position_ids" in kwargs
+        stock = kwargs["position_ids"] if by_name else args[1]
+        tokens = _on(call.tokens, stock.device)
+        if stock.dim() == 2:
+            tokens = Tokens(tokens.segment, tokens.surplus, stock)
+        positions = stock
+        for intervention in self.active:
+            if intervention.moves_positions():
+                positions = intervention.positions(positions, tokens)
+        if by_name:
+            return args, {**kwargs, "position_ids": positions}
+        return (args[0], positions, *args[2:]), kwargs
+
+    def _leave_decoder(
+        self, _: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        del args
+        call = self._call
+        if call is None or call.tokens is None:
+            return
+        if self._moves_positions and not call.rotary_seen:
+            raise SteeringError("the decoder never called its rotary embedding: nothing was moved")
+        cache = kwargs.get("past_key_values")
+        if cache is None:
+            cache = getattr(output, "past_key_values", None)
+        if cache is not None and self._moves_positions:
+            cache_state.extend(cache, call.past, call.tokens)
+
+    def _leave_base(self, *_: Any) -> None:
+        self._call = None
+
+
+def _on(tokens: Tokens, device: torch.device) -> Tokens:
+    if tokens.segment.device == device:
+        return tokens
+    return Tokens(*(t.to(device) for t in (tokens.segment, tokens.surplus, tokens.index)))
+
+
+def intervene(model: Any, *interventions: Intervention) -> Steering:
+    """Switches interventions on.
+
+    Example:
+        ``with intervene(model, BaPA(), AGCI(0.3)): model.generate(...)``
+
+    Args:
+        model: a transformers vision-language model.
+        interventions: for instance ``BaPA()``, ``AGCI(0.3)``.
+
+    Returns:
+        The handle: a context manager with a ``remove()`` method.
+    """
+    return Steering(model, *interventions)
