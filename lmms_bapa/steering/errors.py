@@ -1,7 +1,9 @@
 """Errors of the hook layer."""
 
+from lmms_bapa.errors import UsageError
 
-class UnsupportedModelError(ValueError):
+
+class UnsupportedModelError(UsageError):
     """The architecture cannot take the intervention; raised before anything is changed."""
 
 

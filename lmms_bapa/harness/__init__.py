@@ -1,0 +1,1 @@
+"""lmms-eval's side: registration, adapter and tasks."""

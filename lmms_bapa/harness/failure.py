@@ -1,0 +1,45 @@
+"""Makes a failure of ours visible in the exit status of ``lmms-eval``.
+
+The harness's command line catches every exception, prints it and exits 0. There, and only there,
+our own failures leave by SystemExit, which it lets through. In Python code they stay exceptions.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lmms_bapa.errors import UsageError
+
+USAGE_STATUS, FAILURE_STATUS = 2, 1
+
+
+def in_command_line() -> bool:
+    """Whether this process is the harness's command line."""
+    main_spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    started_as_module = getattr(main_spec, "name", "") == "lmms_eval.__main__"
+    return started_as_module or "lmms_eval.__main__" in sys.modules
+
+
+@contextmanager
+def visible_failures() -> Iterator[None]:
+    """Turns an exception into an exit of the harness's command line.
+
+    A :class:`UsageError` is one line on standard error and status 2; any other error keeps its
+    traceback, followed by one line, and gives status 1.
+    """
+    try:
+        yield
+    except UsageError as error:
+        if not in_command_line():
+            raise
+        print(f"lmms-bapa: error: {error}", file=sys.stderr)
+        raise SystemExit(USAGE_STATUS) from error
+    except Exception as error:
+        if not in_command_line():
+            raise
+        traceback.print_exc()
+        print(f"lmms-bapa: error: {error}", file=sys.stderr)
+        raise SystemExit(FAILURE_STATUS) from error

@@ -1,0 +1,145 @@
+"""``model_args``: loading options, and one set of options per registered intervention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.validation import nearest, one_line
+from lmms_bapa.interventions import REGISTRY, Intervention
+
+
+class LoadOptions(BaseModel):
+    """How the model is loaded and run.
+
+    Attributes:
+        pretrained: hub id, folder, or the name of an embedded model such as ``micro-llava``.
+        revision: branch, tag or commit on the hub.
+        dtype: ``auto`` is the checkpoint's own on an accelerator and float32 on a CPU.
+        device: for instance ``cuda:0`` or ``cpu``; default: the best there is.
+        device_map: passed to ``from_pretrained``, for models over several devices.
+        attn_implementation: passed to ``from_pretrained``.
+        batch_size: questions per forward pass.
+        trust_remote_code: runs code from the checkpoint's repository; off unless asked for.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pretrained: str = Field(min_length=1)
+    revision: str | None = None
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    device: str | None = None
+    device_map: str | dict[str, Any] | None = None
+    attn_implementation: str | None = None
+    batch_size: int = Field(default=1, ge=1)
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class AdapterOptions:
+    """Validated ``model_args``."""
+
+    load: LoadOptions
+    interventions: tuple[Intervention, ...]
+
+
+def option_names(method: type[Intervention]) -> dict[str, str]:
+    """The options of an intervention: option name -> field.
+
+    A trailing underscore of a field (``lambda_``) is dropped.
+    """
+    return {f"{method.name}_{f.name.rstrip('_')}": f.name for f in fields(method)}
+
+
+def known_options() -> list[str]:
+    """Every key that ``model_args`` may have."""
+    names = list(LoadOptions.model_fields)
+    for method in REGISTRY.values():
+        names += option_names(method)
+        if method.main is None:
+            names.append(method.name)
+    return names
+
+
+def _switch(name: str, value: Any) -> bool:
+    try:
+        return TypeAdapter(bool).validate_python(value)
+    except ValidationError as error:
+        raise UsageError(f"{name}={value!r}: should be true or false") from error
+
+
+def build_intervention(
+    method: type[Intervention], options: Mapping[str, Any]
+) -> Intervention | None:
+    """Makes one intervention from those of ``options`` that are its own.
+
+    Returns:
+        The intervention, or None if it is not switched on.
+
+    Raises:
+        UsageError: a value is out of range, or an option is set that cannot take effect.
+    """
+    names = option_names(method)
+    given = {field: options[name] for name, field in names.items() if name in options}
+    if method.main is None:
+        key, is_on = method.name, _switch(method.name, options.get(method.name, False))
+        is_off = key in options and not is_on
+    else:
+        key = next(name for name, field in names.items() if field == method.main)
+        is_on, is_off = method.main in given, False
+    if not is_on:
+        if given and not is_off:
+            extra = next(name for name, field in names.items() if field in given)
+            needed = f"{key}=true" if method.main is None else f"{key}=..."
+            raise UsageError(
+                f"{extra} has no effect without {needed}: add it, or leave {extra} out"
+            )
+        return None
+    required = [f.name for f in fields(method) if f.default is MISSING and f.name not in given]
+    if required:
+        raise UsageError(f"{method.name}: {', '.join(required)} must be given")
+    try:
+        return method(**given)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def build_interventions(options: Mapping[str, Any]) -> tuple[Intervention, ...]:
+    """All interventions that ``options`` switch on, in the registry's order."""
+    built = (build_intervention(method, options) for method in REGISTRY.values())
+    return tuple(i for i in built if i is not None)
+
+
+def parse_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> AdapterOptions:
+    """Checks ``model_args``.
+
+    Args:
+        given: what the user wrote.
+        defaults: what the adapter's YAML sets.
+
+    Raises:
+        UsageError: an unknown key (with the nearest known one), or a value out of range.
+    """
+    known = known_options()
+    for key in (*given, *defaults):
+        if key not in known:
+            raise UsageError(f"unknown model_args key {key!r}: {nearest(key, known)}")
+    merged = {**defaults, **given}
+    if "pretrained" not in merged:
+        raise UsageError("pretrained is missing: add pretrained=<hub id, folder or micro-llava>")
+    own = {k: v for k, v in merged.items() if k in LoadOptions.model_fields and v is not None}
+    try:
+        load = LoadOptions(**own)
+    except ValidationError as error:
+        raise UsageError(one_line(error, LoadOptions)) from error
+    return AdapterOptions(load, build_interventions(merged))
+
+
+def describe(interventions: tuple[Intervention, ...]) -> str:
+    """What is in force, in a few words."""
+    active = [i for i in interventions if not i.is_identity]
+    return " + ".join(map(str, active)) if active else "no intervention, the stock model"

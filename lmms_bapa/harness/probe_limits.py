@@ -1,0 +1,59 @@
+"""What an embedded model may be asked: the grid and the words that it was trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loguru import logger
+
+from lmms_bapa.embedded import embedded_path
+from lmms_bapa.errors import UsageError
+
+
+def _tasks(requests: Sequence[Any]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((r.args[4], r.args[5]) for r in requests))
+
+
+def check(name: str, tokenizer: Any, requests: Sequence[Any], task_dict: Mapping[str, Any]) -> None:
+    """Refuses probes outside the training of an embedded model, before the first answer.
+
+    Raises:
+        UsageError: another grid, or a caption outside the vocabulary.
+    """
+    path = embedded_path(name)
+    assert path is not None
+    limits = json.loads((path / "probe.json").read_text(encoding="utf-8"))
+    known = set(limits["captions"])
+    for task, split in _tasks(requests):
+        documents = task_dict[task][split]
+        columns = set(documents.column_names)
+        if not {"caption", "tiles", "rows"} <= columns:
+            _warn_about_words(name, tokenizer, requests, task)
+            continue
+        for rows in set(documents["rows"]):
+            if rows != limits["rows"]:
+                side = limits["rows"]
+                raise UsageError(
+                    f"{task}: {name} knows {side} x {side} grids only, not {rows} x {rows}: "
+                    "use spatial_probe or spatial_probe_hard, or a real model"
+                )
+        for caption in set(documents["caption"]):
+            if caption not in known:
+                raise UsageError(
+                    f"{task}: {caption!r} is not in the vocabulary of {name}: "
+                    "leave dataset_kwargs.objects at core, or use a real model"
+                )
+
+
+def _warn_about_words(name: str, tokenizer: Any, requests: Sequence[Any], task: str) -> None:
+    """Says once that a task speaks a language that the model never learned."""
+    text = next(r.args[0] for r in requests if r.args[4] == task)
+    ids = tokenizer(text, add_special_tokens=False).input_ids
+    unknown = sum(i == tokenizer.unk_token_id for i in ids)
+    if unknown:
+        logger.warning(
+            f"{task}: {name} does not know {unknown} of the {len(ids)} words of its first "
+            "question. It was trained on the spatial probe alone: scores here mean nothing"
+        )

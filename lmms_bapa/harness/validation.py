@@ -1,0 +1,23 @@
+"""Turns a pydantic error into one line that a user can act on."""
+
+from __future__ import annotations
+
+import difflib
+
+from pydantic import BaseModel, ValidationError
+
+
+def nearest(key: str, known: list[str]) -> str:
+    """A hint for an unknown key: the nearest known one, or all of them."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+
+
+def one_line(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first problem of a validation, with the nearest known name for an unknown one."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown option {key!r}: {nearest(key, list(model.model_fields))}"
+    message = first["msg"].replace("Input should", "should").removeprefix("Value error, ")
+    return f"{key}={first['input']!r}: {message}"

@@ -1,0 +1,1 @@
+"""Figures of the probe: pure functions on records of answers."""
