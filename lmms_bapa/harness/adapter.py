@@ -34,6 +34,9 @@ class HFBapa(lmms):  # type: ignore[misc]
     """Batched greedy generation with left padding, on a CPU or an accelerator.
 
     See :mod:`lmms_bapa.harness.options` for its ``model_args``.
+
+    Attributes:
+        keep_loaded: the harness unloads a model after one evaluation; True keeps it for the next.
     """
 
     is_simple = False
@@ -42,6 +45,7 @@ class HFBapa(lmms):  # type: ignore[misc]
     def __init__(self, max_batch_size: Any = None, **model_args: Any) -> None:
         super().__init__()
         del max_batch_size  # the harness always passes it
+        self.keep_loaded = False
         with visible_failures():
             options = parse_options(model_args, self.defaults)
             self.options = options.load
@@ -85,6 +89,16 @@ class HFBapa(lmms):  # type: ignore[misc]
                     f"{kind} is not among the proven architectures: each run of image tokens is "
                     "taken for one image"
                 )
+
+    def clean(self) -> None:
+        """Called by the harness after the last answer: frees the model for its scorers' sake."""
+        if not self.keep_loaded:
+            # The handle would keep the model alive.
+            interventions = self.interventions
+            self.steering.remove()
+            self.steering = Steering(None)
+            self.steering.interventions = interventions
+            super().clean()
 
     @property
     def device(self) -> torch.device:

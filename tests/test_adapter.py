@@ -1,0 +1,286 @@
+"""The adapter on the embedded model, inside the harness."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lmms_eval.api.instance import Instance
+from PIL import Image
+
+from lmms_bapa.errors import UsageError
+from lmms_bapa.harness import presets
+from lmms_bapa.harness.adapter import HFBapa, cut_at, generation_settings
+from lmms_bapa.harness.loading import choose_device, load_model, locate
+from lmms_bapa.harness.messages import as_rgb, encode
+from lmms_bapa.harness.options import LoadOptions
+from lmms_bapa.interventions import AGCI, BaPA
+from lmms_bapa.steering import UnsupportedModelError
+
+from .harness_runs import evaluate, replies
+
+TASK = "spatial_probe_lite"
+LIMIT = 54  # three groups
+
+
+def adapter(**options: Any) -> HFBapa:
+    return HFBapa(pretrained="micro-llava", device="cpu", **options)
+
+
+def answers(model: Any, limit: int = LIMIT, **kwargs: Any) -> dict[int, str]:
+    return replies(evaluate(model, [TASK], limit=limit, log_samples=True, **kwargs), TASK)
+
+
+@pytest.mark.parametrize("setting", [{}, {"bapa": True, "agci_lambda": 0.3}], ids=str)
+def test_replies_do_not_depend_on_the_batch_size(setting: dict[str, Any]) -> None:
+    alone = answers(adapter(batch_size=1, **setting))
+    assert answers(adapter(batch_size=8, **setting)) == alone
+    assert len(alone) == LIMIT
+    assert set(alone.values()) == {"Yes", "No"}
+
+
+def test_replies_equal_those_of_the_stock_adapter() -> None:
+    from lmms_bapa.embedded import embedded_path
+
+    args = f"pretrained={embedded_path('micro-llava')},device=cpu,device_map=cpu,dtype=float32"
+    stock = answers("llava_hf", model_args=args)
+    assert answers(adapter(batch_size=8)) == stock
+    assert set(stock.values()) == {"Yes", "No"}
+
+
+def test_switched_off_equals_never_switched_on() -> None:
+    model = adapter(batch_size=18)
+    model.keep_loaded = True
+    before = answers(model)
+    model.steer(BaPA())
+    steered = answers(model)
+    model.steer()
+    assert answers(model) == before
+    assert steered != before
+    assert steered == answers(adapter(batch_size=18, bapa=True))
+
+
+def test_the_model_is_freed_after_the_last_answer_unless_it_is_kept() -> None:
+    model = adapter(batch_size=18, bapa=True)
+    answers(model, limit=18)
+    assert not hasattr(model, "model")
+    assert model.interventions == (BaPA(),)
+
+
+def test_two_strengths_never_share_a_cached_answer(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    class Counting(HFBapa):
+        def generate_until(self, requests: Any) -> Any:
+            asked.append(len(requests))
+            return super().generate_until(requests)
+
+    presets.counting = Counting  # type: ignore[attr-defined]
+    from lmms_eval.models import MODEL_REGISTRY_V2
+    from lmms_eval.models.registry_v2 import ModelManifest
+
+    path = "lmms_bapa.harness.presets.counting"
+    MODEL_REGISTRY_V2.register_manifest(
+        ModelManifest("counting", chat_class_path=path), overwrite=True
+    )
+    base = "pretrained=micro-llava,device=cpu"
+
+    def run(args: str) -> tuple[dict[int, str], int]:
+        asked.clear()
+        found = answers(
+            "counting", limit=18, model_args=args, use_cache=str(tmp_path), batch_size=18
+        )
+        return found, sum(asked)
+
+    first, n_first = run(f"{base},bapa=true")
+    assert n_first == 18
+    assert run(f"{base},bapa=true,bapa_strength=0.25")[1] == 18
+    assert run(f"bapa=true,{base}") == (first, 0)
+    assert run(f"{base},agci_lambda=0.1")[1] == 18
+    assert run(f"{base},agci_lambda=0.5")[1] == 18
+    assert run(base)[1] == 18
+    del presets.counting  # type: ignore[attr-defined]
+
+
+def test_a_live_model_says_its_settings_in_its_text() -> None:
+    model = adapter()
+    assert "no intervention" in repr(model)
+    model.steer(AGCI(0.3))
+    assert "AGCI(lambda_=0.3" in repr(model)
+
+
+def requests_for(model: HFBapa, docs: list[dict[str, Any]]) -> list[Instance]:
+    """Requests as the harness makes them, on documents of a task of our own."""
+    model.task_dict = {"t": {"test": docs}}
+
+    def messages(doc: dict[str, Any]) -> list[dict[str, Any]]:
+        content = [{"type": "image", "url": i} for i in doc["images"]]
+        return [{"role": "user", "content": [*content, {"type": "text", "text": doc["text"]}]}]
+
+    return [
+        Instance(
+            request_type="generate_until",
+            arguments=(
+                d["text"],
+                messages,
+                d.get("generation", {"max_new_tokens": 4}),
+                i,
+                "t",
+                "test",
+            ),
+            idx=0,
+            metadata={"task": "t", "doc_id": i, "repeats": 1},
+        )
+        for i, d in enumerate(docs)
+    ]
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> HFBapa:
+    """The embedded weights as if they were anybody's checkpoint: no limits on the questions."""
+    monkeypatch.setattr("lmms_bapa.harness.adapter.EMBEDDED", {})
+    return adapter(batch_size=4, bapa=True)
+
+
+def test_any_mix_of_questions_gets_its_own_reply_in_order(free: HFBapa) -> None:
+    """None, one or two pictures, different lengths and generation arguments, shuffled."""
+    colours = ["red", "green", "blue", "black"]
+    docs = []
+    for i in range(9):
+        pictures = [Image.new("RGB", (40 + 9 * i, 60), colours[(i + j) % 4]) for j in range(i % 3)]
+        docs.append(
+            {
+                "images": pictures,
+                "text": "red star " * (1 + i % 4),
+                "generation": {"max_new_tokens": 2 + i % 2},
+            }
+        )
+    alone = []
+    for doc in docs:
+        (reply,) = free.generate_until(requests_for(free, [doc]))
+        alone.append(reply.text)
+    order = random.Random(3).sample(range(9), 9)
+    requests = requests_for(free, docs)
+    together = free.generate_until([requests[i] for i in order])
+    assert [r.text for r in together] == [alone[i] for i in order]
+    assert all(r.token_counts.output_tokens >= 1 for r in together)
+
+
+def test_an_error_in_generation_is_an_error(free: HFBapa, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> None:
+        raise torch.OutOfMemoryError("no memory left")
+
+    monkeypatch.setattr(free.model, "generate", fail)
+    docs = [{"images": [], "text": "red star"}]
+    with pytest.raises(
+        RuntimeError, match="generation failed on t, documents 0 to 0: no memory left"
+    ):
+        free.generate_until(requests_for(free, docs))
+
+
+def test_an_error_while_a_picture_is_read_is_an_error(free: HFBapa) -> None:
+    docs = [{"images": ["nowhere.png"], "text": "red star"}] * 6
+    with pytest.raises(UsageError, match=r"picture of the task cannot be read: .*nowhere\.png"):
+        free.generate_until(requests_for(free, docs))
+
+
+def test_video_is_refused() -> None:
+    message = [{"role": "user", "content": [{"type": "video", "url": "a.mp4"}]}]
+    with pytest.raises(UsageError, match="still images"):
+        encode(adapter().processor, [message])
+
+
+def test_pictures_of_every_kind_become_rgb(tmp_path: Path) -> None:
+    for mode in ("RGB", "RGBA", "L", "P"):
+        assert as_rgb(Image.new(mode, (4, 4))).mode == "RGB"
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    assert as_rgb(str(tmp_path / "a.png")).mode == "RGB"
+
+
+def test_a_template_that_writes_the_first_token_gets_no_second_one() -> None:
+    model = adapter()
+    message = [{"role": "user", "content": [{"type": "text", "text": "red star"}]}]
+    ids = encode(model.processor, [message])["input_ids"][0].tolist()
+    assert ids.count(model.tokenizer.bos_token_id) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "settings", "stops"),
+    [
+        ({}, {"do_sample": False, "max_new_tokens": 1024}, []),
+        (
+            {
+                "until": ["\n\n"],
+                "temperature": 0,
+                "top_p": 0.9,
+                "num_beams": 2,
+                "max_new_tokens": 5,
+            },
+            {"do_sample": False, "max_new_tokens": 5, "num_beams": 2},
+            ["\n\n"],
+        ),
+        (
+            {"until": "###", "temperature": 0.7, "top_p": 0.9, "image_aspect_ratio": "pad"},
+            {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "max_new_tokens": 1024},
+            ["###"],
+        ),
+    ],
+)
+def test_generation_arguments(asked: Any, settings: Any, stops: Any) -> None:
+    assert generation_settings(asked) == (settings, stops)
+
+
+def test_a_reply_ends_at_the_first_stop_string() -> None:
+    assert cut_at("one two\n\nthree # four", ["#", "\n\n"]) == "one two"
+    assert cut_at("one", []) == "one"
+
+
+BAD_SOURCES = [
+    ("micro-lava", "did you mean micro-llava"),
+    ("nothing-like-it", "embedded are micro-llava"),
+    ("./no/such/folder", "no such folder"),
+    ("a/b/c", "no such folder"),
+]
+
+
+@pytest.mark.parametrize(("name", "line"), BAD_SOURCES)
+def test_unknown_checkpoints_are_refused(name: str, line: str) -> None:
+    with pytest.raises(UsageError, match=line):
+        locate(name)
+
+
+def save_config(folder: Path, **config: Any) -> LoadOptions:
+    (folder / "config.json").write_text(json.dumps(config))
+    return LoadOptions(pretrained=str(folder))
+
+
+def test_checkpoints_that_cannot_work_are_refused_before_their_weights_are_read(
+    tmp_path: Path,
+) -> None:
+    cpu = torch.device("cpu")
+    with pytest.raises(UsageError, match=r"no config\.json"):
+        load_model(LoadOptions(pretrained=str(tmp_path)), cpu, True)
+    with pytest.raises(UsageError, match="llama is not an image-text-to-text"):
+        load_model(save_config(tmp_path, model_type="llama"), cpu, False)
+    with pytest.raises(UnsupportedModelError, match="florence2: encoder-decoder"):
+        load_model(save_config(tmp_path, model_type="florence2"), cpu, True)
+    with pytest.raises(UsageError, match="cannot be loaded from a folder or the hub"):
+        load_model(save_config(tmp_path, model_type="no-such-type"), cpu, True)
+
+
+def test_an_absent_device_is_refused() -> None:
+    with pytest.raises(UsageError, match="device=cuda:7: not available here"):
+        choose_device("cuda:7")
+    with pytest.raises(UsageError, match="device=gpu"):
+        choose_device("gpu")
+
+
+def test_presets_are_the_yaml_files() -> None:
+    assert presets.llava_bapa.defaults == {"pretrained": "llava-hf/llava-1.5-7b-hf"}
+    assert issubclass(presets.hf_bapa, HFBapa)
+    with pytest.raises(AttributeError):
+        _ = presets.no_such_adapter
