@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.progress import Progress
 
 from lmms_bapa import __version__
 from lmms_bapa.errors import UsageError
@@ -57,49 +57,28 @@ def demo(
     ] = None,
 ) -> None:
     """Shows what BaPA and AGCI do to two small models with a planted bias."""
-    # One bar for the whole comparison says more than eight times three of the harness's.
-    os.environ["TQDM_DISABLE"] = "1"
-    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
-    from loguru import logger
-
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from lmms_bapa.plots.heatmaps import require_matplotlib, save_heat_maps
 
     try:
         require_matplotlib()
+        output.mkdir(parents=True, exist_ok=True)
     except UsageError as error:
         raise _fail(error) from error
-    logger.remove()
-    logger.add(sys.stderr, level="WARNING")
-    from lmms_bapa.runs.demo import MODELS, SETTINGS, TASK, compare
-
-    with console.status("loading the harness") as status:
-        rows = compare(output, status.update, limit)
-    table = Table(title=f"{TASK}, in %")
-    for column in ("model", "setting"):
-        table.add_column(column, no_wrap=True)
-    columns = {
-        "balanced_accuracy": "balanced\naccuracy",
-        "yes_rate": "says\nYes",
-        "cell_std": "spread\nover cells",
-        "cell_worst": "worst\ncell",
-        "consistency": "same answer\nin all cells",
-    }
-    for heading in columns.values():
-        table.add_column(heading, justify="right")
-    for i, row in enumerate(rows):
-        figures = [f"{100 * row.figures[key]:.1f}" for key in columns]
-        table.add_row(row.model, row.setting, *figures, end_section=(i + 1) % len(SETTINGS) == 0)
-    maps = {
-        model: {r.setting: r.figures["cell_accuracy"] for r in rows if r.model == model}
-        for model in MODELS
-    }
-    picture = save_heat_maps(maps, output / "heat_maps.png")
-    console.print(table)
+    except OSError as error:
+        raise _fail(UsageError(f"--output {output}: {error.strerror}")) from error
+    with console.status("loading the harness"):
+        from lmms_bapa.runs.demo import compare, comparison_table, heat_maps, quiet_harness
+    with quiet_harness(), Progress(*Progress.get_default_columns(), console=console) as progress:
+        rows = compare(output, progress, limit)
+    picture = save_heat_maps(heat_maps(rows), output / "heat_maps.png")
+    console.print(comparison_table(rows))
     console.print(
-        "micro-llava misses what stands at the start of the image, micro-llava-start what stands "
-        "at its end:\nboth biases were planted on purpose. Spread: population standard deviation."
+        "micro-llava misses what stands at the start of the image, micro-llava-start what\n"
+        "stands at its end; both biases were planted on purpose.\n"
+        f"Heat maps: {picture}\nResults in the harness's format: {output}",
+        soft_wrap=True,
     )
-    console.print(f"Heat maps: {picture}\nResults in the harness's format: {output}")
 
 
 @app.command()

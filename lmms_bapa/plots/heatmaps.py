@@ -38,7 +38,7 @@ def save_heat_maps(maps: Mapping[str, Mapping[str, Grid]], path: Path) -> Path:
 
     models = list(maps)
     settings = list(dict.fromkeys(s for row in maps.values() for s in row))
-    size = (2.1 * len(settings) + 1.2, 2.35 * len(models) + 0.5)
+    size = (2.1 * len(settings) + 1.2, 2.1 * len(models) + 0.3)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(models), len(settings), squeeze=False)

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import io
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from lmms_eval.tasks import TaskManager
+from loguru import logger
+from rich import box
+from rich.progress import Progress
+from rich.table import Table
+
+from lmms_bapa.harness.adapter import HFBapa
+from lmms_bapa.harness.discovery import register_tasks
+from lmms_bapa.runs.evaluate import model_args_text, run_setting
 
 TASK = "spatial_probe_lite"
 MODELS = ("micro-llava", "micro-llava-start")
 SETTINGS: dict[str, dict[str, Any]] = {
     "off": {},
     "BaPA": {"bapa": True},
-    "BaPA, centred": {"bapa": True, "bapa_anchor": "center"},
-    "AGCI, λ = 0.3": {"agci_lambda": 0.3},
+    "BaPA centred": {"bapa": True, "bapa_anchor": "center"},
+    "AGCI λ = 0.3": {"agci_lambda": 0.3},
+}
+COLUMNS = {
+    "balanced_accuracy": "balanced\naccuracy",
+    "yes_rate": "says\n Yes",
+    "cell_std": "cell\nspread",
+    "cell_worst": "worst\ncell",
+    "consistency": "same\nin all",
 }
 BATCH = 32
 
@@ -33,35 +53,60 @@ class Row:
     figures: dict[str, Any]
 
 
-def compare(output: Path, progress: Callable[[str], None], limit: int | None = None) -> list[Row]:
+def compare(output: Path, progress: Progress, limit: int | None = None) -> list[Row]:
     """Runs every setting on every model.
 
     Args:
-        output: a folder a run: ``<output>/<model>/<setting>``, in the harness's layout.
-        progress: told what is run next.
+        output: each run gets a folder ``<output>/<model>/<setting>``, in the harness's layout.
+        progress: shows what is run.
         limit: questions per run, or None for all.
 
     Returns:
         The rows, in the order of ``MODELS`` and ``SETTINGS``.
     """
-    from lmms_eval.tasks import TaskManager
-
-    from lmms_bapa.harness.adapter import HFBapa
-    from lmms_bapa.harness.discovery import register_tasks
-    from lmms_bapa.runs.evaluate import run_setting
-
     register_tasks()
     manager = TaskManager(include_defaults=False)
+    bar = progress.add_task("", total=len(MODELS) * len(SETTINGS))
     rows = []
     for model in MODELS:
         adapter = HFBapa(pretrained=model, batch_size=BATCH)
         adapter.keep_loaded = True
         for setting, options in SETTINGS.items():
-            progress(f"{model}, {setting}")
-            folder = output / model / "-".join(f"{k}={v}" for k, v in options.items())
-            place = folder if options else output / model / "off"
+            progress.update(bar, description=f"{model}, {setting}")
+            place = output / model / (model_args_text(options) or "off")
             results = run_setting(adapter, options, [TASK], manager, place, limit)
             found = results["results"][TASK]
             figures = {key.split(",")[0]: value for key, value in found.items()}
             rows.append(Row(model, setting, figures))
+            progress.advance(bar)
     return rows
+
+
+@contextlib.contextmanager
+def quiet_harness() -> Iterator[None]:
+    """Hides the harness's bars and notes, so that one bar is left; warnings and errors stay."""
+    logger.remove()
+    logger.add(sys.stderr, level="WARNING", format="{level}: {message}")
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def comparison_table(rows: Sequence[Row]) -> Table:
+    """The figures side by side, in percent."""
+    table = Table(title=f"{TASK}, in %", box=box.HORIZONTALS, pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    table.add_column("setting", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for i, row in enumerate(rows):
+        figures = [f"{100 * row.figures[key]:.1f}" for key in COLUMNS]
+        table.add_row(row.model, row.setting, *figures, end_section=(i + 1) % len(SETTINGS) == 0)
+    return table
+
+
+def heat_maps(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Accuracy per cell: model -> setting -> grid."""
+    maps: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        maps.setdefault(row.model, {})[row.setting] = row.figures["cell_accuracy"]
+    return maps
