@@ -291,6 +291,25 @@ def test_the_demo_compares_and_draws(tmp_path: Path) -> None:
     assert len(settings) == 8
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--task", "spatial_prob"], "unknown task 'spatial_prob': did you mean spatial_probe?"),
+        (
+            ["--model", "micro-llama"],
+            "pretrained=micro-llama: unknown model: did you mean micro-llava?",
+        ),
+        (["--output", "/proc/nowhere"], "--output /proc/nowhere: No such file or directory"),
+    ],
+)
+def test_a_wrong_demo_is_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:
+    given = arguments if "--output" in arguments else [*arguments, "--output", str(tmp_path)]
+    result = CliRunner().invoke(app, ["demo", *given])
+    assert result.exit_code == 2
+    assert f"lmms-bapa: error: {line}" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_contact_sheet_is_written_where_asked(tmp_path: Path) -> None:
     target = tmp_path / "sheet.png"
     assert CliRunner().invoke(app, ["pictures", "--output", str(target)]).exit_code == 0
