@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lmms_bapa import __version__
+from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.errors import UsageError
 
 app = typer.Typer(
@@ -26,9 +29,14 @@ app = typer.Typer(
 console = Console()
 
 
-def _fail(error: UsageError) -> typer.Exit:
-    print(f"lmms-bapa: error: {error}", file=sys.stderr)
-    return typer.Exit(2)
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Ends the command on a user's mistake: one line, status 2."""
+    try:
+        yield
+    except UsageError as error:
+        print(f"lmms-bapa: error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
 
 
 def _version(wanted: bool) -> None:
@@ -52,32 +60,39 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for results and the picture.")] = Path(
         "demo"
     ),
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Embedded model; may be given again. Default: the two biased ones."),
+    ] = None,
+    task: Annotated[str, typer.Option(help="The probe that is asked.")] = "spatial_probe_lite",
     limit: Annotated[
         int | None, typer.Option(min=18, help="Questions per run; 18 are one group.")
     ] = None,
 ) -> None:
-    """Shows what BaPA and AGCI do to two small models with a planted bias."""
+    """Shows what BaPA and AGCI do to small models with a planted bias."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from lmms_bapa.plots.heatmaps import require_matplotlib, save_heat_maps
 
-    try:
+    with usage_errors():
         require_matplotlib()
-        output.mkdir(parents=True, exist_ok=True)
-    except UsageError as error:
-        raise _fail(error) from error
-    except OSError as error:
-        raise _fail(UsageError(f"--output {output}: {error.strerror}")) from error
-    with console.status("loading the harness"):
-        from lmms_bapa.runs.demo import compare, comparison_table, heat_maps, quiet_harness
-    with quiet_harness(), Progress(*Progress.get_default_columns(), console=console) as progress:
-        rows = compare(output, progress, limit)
-    picture = save_heat_maps(heat_maps(rows), output / "heat_maps.png")
-    console.print(comparison_table(rows))
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--output {output}: {error.strerror}") from error
+        with console.status("loading the harness"):
+            from lmms_bapa.runs import demo as run
+        models = model or run.DEFAULT_MODELS
+        bar = Progress(*Progress.get_default_columns(), console=console)
+        with run.quiet_harness(), bar as progress:
+            rows = run.compare(models, task, output, progress, limit)
+        picture = save_heat_maps(run.heat_maps(rows), output / "heat_maps.png")
+    questions = f"{limit} questions of {task}" if limit else task
+    console.print(run.comparison_table(rows, f"{questions}, in %"))
+    for name in models:
+        if name in EMBEDDED:
+            console.print(f"{name}: {EMBEDDED[name]}.", highlight=False)
     console.print(
-        "micro-llava misses what stands at the start of the image, micro-llava-start what\n"
-        "stands at its end; both biases were planted on purpose.\n"
-        f"Heat maps: {picture}\nResults in the harness's format: {output}",
-        soft_wrap=True,
+        f"Heat maps: {picture}\nResults in the harness's format: {output}", soft_wrap=True
     )
 
 
@@ -89,8 +104,9 @@ def pictures(
     """Draws a contact sheet of the probe's pictures."""
     from lmms_bapa.probes.sheet import contact_sheet
 
-    try:
-        contact_sheet(seed=seed).save(output)
-    except (OSError, ValueError) as error:
-        raise _fail(UsageError(f"cannot write {output}: {error}")) from error
+    with usage_errors():
+        try:
+            contact_sheet(seed=seed).save(output)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"cannot write {output}: {error}") from error
     print(output)

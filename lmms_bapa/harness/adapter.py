@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar, NoReturn
 
 import torch
 from accelerate import Accelerator
+from datasets import Dataset
 from lmms_eval import utils
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
@@ -23,10 +25,12 @@ from lmms_bapa.harness.failure import visible_failures
 from lmms_bapa.harness.loading import choose_device, load_model
 from lmms_bapa.harness.messages import encode, move
 from lmms_bapa.harness.options import describe, parse_options
+from lmms_bapa.harness.shared_pictures import SharedPictures, encode_once, share_pictures
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.steering import Steering, intervene
 
 DEFAULT_NEW_TOKENS = 1024
+BATCHES_AHEAD = 2
 _GENERATION_KEYS = frozenset(GenerationConfig().to_dict()) - {"max_length", "until"}
 
 
@@ -58,6 +62,7 @@ class HFBapa(lmms):  # type: ignore[misc]
                 self._device = choose_device(self.options.device)
             is_steered = any(not i.is_identity for i in options.interventions)
             self.model, self.processor = load_model(self.options, self._device, is_steered)
+            share_pictures(self.processor)
             self.steering = Steering(self.model)
             self.steer(*options.interventions)
 
@@ -143,31 +148,41 @@ class HFBapa(lmms):  # type: ignore[misc]
             return ordered
 
     def _prepared(self, batches: Iterable[list[Any]]) -> Iterator[tuple[list[Any], Any]]:
-        """Draws and encodes the next batch while the model answers this one."""
-        with ThreadPoolExecutor(max_workers=1) as worker:
-            coming = None
+        """Reads and encodes the next batches while the model answers this one.
+
+        One thread draws or decodes pictures, another preprocesses and tokenizes, each of them in
+        order: tokenizers are not safe in two threads at once.
+        """
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as encoder:
+            coming: deque[tuple[list[Any], Future[Any]]] = deque()
             for batch in batches:
-                following = (batch, worker.submit(self._encode, batch))
-                if coming is not None:
-                    yield coming[0], coming[1].result()
-                coming = following
-            if coming is not None:
-                yield coming[0], coming[1].result()
+                read = reader.submit(self._read, batch)
+                coming.append((batch, encoder.submit(self._encode, read)))
+                if len(coming) > BATCHES_AHEAD:
+                    ready, inputs = coming.popleft()
+                    yield ready, inputs.result()
+            for ready, inputs in coming:
+                yield ready, inputs.result()
 
-    def _encode(self, batch: list[Any]) -> Any:
-        conversations = [
-            doc_to_messages(self.task_dict[task][split][doc_id])
-            for _, doc_to_messages, _, doc_id, task, split in batch
-        ]
-        return encode(self.processor, conversations)
+    def _read(self, batch: list[Any]) -> list[Any]:
+        documents = fetch(self.task_dict, [(task, split, i) for _, _, _, i, task, split in batch])
+        return [args[1](document) for args, document in zip(batch, documents, strict=True)]
 
-    def _answer(self, batch: list[Any], inputs: Any) -> list[GenerationResult]:
+    def _encode(self, read: Future[list[Any]]) -> tuple[Any, Any]:
+        inputs = encode(self.processor, read.result())
+        shared = self.processor.image_processor
+        return inputs, shared.take_repeats() if isinstance(shared, SharedPictures) else None
+
+    def _answer(self, batch: list[Any], encoded: tuple[Any, Any]) -> list[GenerationResult]:
         settings, stops = generation_settings(batch[0][2])
+        inputs, repeats = encoded
         tensors = move(inputs, self.device, self.model.dtype)
         try:
             with torch.inference_mode():
                 output = self.model.generate(
-                    **tensors, **settings, pad_token_id=self.tokenizer.pad_token_id
+                    **encode_once(self.model, tensors, repeats),
+                    **settings,
+                    pad_token_id=self.tokenizer.pad_token_id,
                 )
         except Exception as error:
             ids = [args[3] for args in batch]
@@ -193,6 +208,18 @@ class HFBapa(lmms):  # type: ignore[misc]
         del requests
         with visible_failures():
             raise UsageError("multi-round tasks are not supported: choose a single-round task")
+
+
+def fetch(task_dict: dict[str, Any], keys: Sequence[tuple[str, str, int]]) -> list[Any]:
+    """Documents by (task, split, number). A data set reads many rows as fast as one."""
+    found: dict[tuple[str, str, int], Any] = {}
+    for task, split in dict.fromkeys(key[:2] for key in keys):
+        documents = task_dict[task][split]
+        wanted = list(dict.fromkeys(i for t, s, i in keys if (t, s) == (task, split)))
+        is_table = isinstance(documents, Dataset)
+        rows = documents.__getitems__(wanted) if is_table else [documents[i] for i in wanted]
+        found |= {(task, split, i): row for i, row in zip(wanted, rows, strict=True)}
+    return [found[key] for key in keys]
 
 
 def generation_settings(asked: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

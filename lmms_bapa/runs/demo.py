@@ -16,12 +16,15 @@ from rich import box
 from rich.progress import Progress
 from rich.table import Table
 
+from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.adapter import HFBapa
 from lmms_bapa.harness.discovery import register_tasks
+from lmms_bapa.harness.loading import locate
+from lmms_bapa.harness.validation import nearest
 from lmms_bapa.runs.evaluate import model_args_text, run_setting
 
-TASK = "spatial_probe_lite"
-MODELS = ("micro-llava", "micro-llava-start")
+DEFAULT_TASK = "spatial_probe_lite"
+DEFAULT_MODELS = ("micro-llava", "micro-llava-start")
 SETTINGS: dict[str, dict[str, Any]] = {
     "off": {},
     "BaPA": {"bapa": True},
@@ -53,29 +56,40 @@ class Row:
     figures: dict[str, Any]
 
 
-def compare(output: Path, progress: Progress, limit: int | None = None) -> list[Row]:
+def compare(
+    models: Sequence[str], task: str, output: Path, progress: Progress, limit: int | None = None
+) -> list[Row]:
     """Runs every setting on every model.
 
     Args:
+        models: names of embedded models, or any other ``pretrained``.
+        task: one of our probes.
         output: each run gets a folder ``<output>/<model>/<setting>``, in the harness's layout.
         progress: shows what is run.
         limit: questions per run, or None for all.
 
     Returns:
-        The rows, in the order of ``MODELS`` and ``SETTINGS``.
+        The rows, in the order of ``models`` and ``SETTINGS``.
+
+    Raises:
+        UsageError: an unknown task, or a model that cannot be loaded.
     """
     register_tasks()
     manager = TaskManager(include_defaults=False)
-    bar = progress.add_task("", total=len(MODELS) * len(SETTINGS))
+    if task not in manager.all_tasks:
+        raise UsageError(f"unknown task {task!r}: {nearest(task, manager.all_tasks)}")
+    for model in models:
+        locate(model)
+    bar = progress.add_task("", total=len(models) * len(SETTINGS))
     rows = []
-    for model in MODELS:
+    for model in models:
         adapter = HFBapa(pretrained=model, batch_size=BATCH)
         adapter.keep_loaded = True
         for setting, options in SETTINGS.items():
             progress.update(bar, description=f"{model}, {setting}")
-            place = output / model / (model_args_text(options) or "off")
-            results = run_setting(adapter, options, [TASK], manager, place, limit)
-            found = results["results"][TASK]
+            place = output / Path(model).name / (model_args_text(options) or "off")
+            results = run_setting(adapter, options, [task], manager, place, limit)
+            found = results["results"][task]
             figures = {key.split(",")[0]: value for key, value in found.items()}
             rows.append(Row(model, setting, figures))
             progress.advance(bar)
@@ -91,9 +105,9 @@ def quiet_harness() -> Iterator[None]:
         yield
 
 
-def comparison_table(rows: Sequence[Row]) -> Table:
+def comparison_table(rows: Sequence[Row], title: str) -> Table:
     """The figures side by side, in percent."""
-    table = Table(title=f"{TASK}, in %", box=box.HORIZONTALS, pad_edge=False)
+    table = Table(title=title, box=box.HORIZONTALS, pad_edge=False)
     table.add_column("model", no_wrap=True)
     table.add_column("setting", no_wrap=True)
     for heading in COLUMNS.values():

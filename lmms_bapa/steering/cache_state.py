@@ -34,8 +34,10 @@ class CacheState:
 
         Beam search repeats each row; its beams are equal as far as the prompt reaches.
         """
-        column = self.surplus[:, min(past, self.surplus.shape[1]) - 1]
-        return column.repeat_interleave(batch // column.shape[0]).unsqueeze(1)
+        last = min(past, self.surplus.shape[1])
+        column = self.surplus[:, last - 1 : last]
+        rows = column.shape[0]
+        return column if rows == batch else column.repeat_interleave(batch // rows, dim=0)
 
     def is_cut_by(self, is_image: Tensor, past: int) -> bool:
         """Whether a chunk that starts after ``past`` tokens goes on with an unfinished image."""

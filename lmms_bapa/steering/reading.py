@@ -94,22 +94,25 @@ def read_tokens(
     state = cache_state.load(cache)
     if not call.has_pixels and (state is None or not with_positions):
         return None
-    # A generated token may happen to be the image token: only pictures make an image.
-    is_image = torch.zeros_like(call.ids, dtype=torch.bool)
-    if call.has_pixels:
-        is_image = call.ids == body.image_token
+    before = state.surplus_before(call.past, x.shape[0]) if state is not None else None
+    # M-RoPE only: with one position axis the stock positions are the index, and the rotary
+    # embedding will be given them.
+    index = _index(body, call, x, kwargs) if body.architecture.axes > 1 else call.ids
+    if not call.has_pixels:
+        # All text, even if a generated token happens to be the image token.
+        assert before is not None
+        return Tokens(torch.zeros_like(call.ids), before.expand_as(call.ids), index)
+    is_image = call.ids == body.image_token
+    if state is not None and state.is_cut_by(is_image, call.past):
+        raise SteeringError(
+            "an image was split over two prefill chunks: leave prefill_chunk_size unset"
+        )
     try:
         segment = image_segments(is_image, call.lengths)
     except ValueError as error:
         raise SteeringError(f"{body.model_type}: {error}") from error
     surplus = surplus_tokens(segment)
-    if state is not None:
-        if state.is_cut_by(is_image, call.past):
-            raise SteeringError(
-                "an image was split over two prefill chunks: leave prefill_chunk_size unset"
-            )
-        surplus = surplus + state.surplus_before(call.past, x.shape[0])
-    return Tokens(segment, surplus, _index(body, call, x, kwargs))
+    return Tokens(segment, surplus if before is None else surplus + before, index)
 
 
 def _index(body: Anatomy, call: Call, x: Tensor, kwargs: Mapping[str, Any]) -> Tensor:
