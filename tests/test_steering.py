@@ -376,6 +376,23 @@ def test_a_second_turn_on_a_kept_cache_equals_one_pass() -> None:
     torch.testing.assert_close(second.logits[:, -1], want, atol=1e-5, rtol=0)
 
 
+def test_a_generated_image_token_is_text(tiny: tuple[TinyModel, Any]) -> None:
+    """Only pictures make an image; afterwards every token counts one, whatever its id."""
+    spec, model = tiny
+    batch = spec.inputs([ONE])
+    length = batch["input_ids"].shape[1]
+    with intervene(model, BaPA(), AGCI(0.5)), torch.no_grad():
+        spy = RotarySpy(model)
+        cache = model(**copy.deepcopy(batch), use_cache=True).past_key_values
+        for step in range(1, 4):
+            mask = torch.ones(1, length + step, dtype=torch.long)
+            token = torch.tensor([[IMAGE]])
+            model(input_ids=token, attention_mask=mask, past_key_values=cache, use_cache=True)
+        spy.handle.remove()
+    first = expected_positions(spec, ONE, BaPA())[0][length]
+    assert spy.rows(1, spec.axes)[0, 0, length:].tolist() == [first, first + 1, first + 2]
+
+
 def test_adjacent_images_are_two_images() -> None:
     spec = TINY["llava"]
     model = spec.build()
