@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ def test_outputs_equal_the_stock_image_processors(images: Any) -> None:
     want, got = stock(images)["pixel_values"], shared(images)["pixel_values"]
     assert torch.equal(got, want)
     assert shared.size == 7
+
+
+def test_it_can_be_copied() -> None:
+    again = copy.deepcopy(SharedPictures(Counting()))
+    assert again.size == 7
+    assert again([A, A])["pixel_values"].shape == (2, 1)
 
 
 def test_a_repeated_picture_is_processed_once() -> None:

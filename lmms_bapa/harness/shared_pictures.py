@@ -29,6 +29,8 @@ class SharedPictures:
         self._repeats: Tensor | None = None
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # copying asks for these before there is a stock to ask
+            raise AttributeError(name)
         return getattr(self._stock, name)
 
     def take_repeats(self) -> Tensor | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,23 @@ def run_setting(
         bootstrap_iters=0,
     )
     samples = results.pop("samples")
-    tracker.save_results_aggregated(
-        results=results, samples=samples, datetime_str=get_datetime_str()
-    )
+    # The tracker copies what it logs: the name of the model is enough, its weights are too much.
+    tracker.general_config_tracker.model_source = type(adapter).__name__
+    date = get_datetime_str().replace(":", "-")
+    tracker.save_results_aggregated(results=results, samples=samples, datetime_str=date)
     for task in results["configs"]:
         tracker.save_results_samples(task_name=task, samples=samples[task])
+    _check_saved(output, date, results["configs"])
     return results
+
+
+def _check_saved(output: Path, date: str, tasks: Iterable[str]) -> None:
+    """The harness only warns when it could not save; a lost result is an error here.
+
+    Raises:
+        OSError: a file is not there.
+    """
+    names = [f"{date}_results.json", *(f"{date}_samples_{task}.jsonl" for task in tasks)]
+    missing = [name for name in names if not list(output.rglob(name))]
+    if missing:
+        raise OSError(f"the harness could not save {', '.join(missing)} in {output}")
