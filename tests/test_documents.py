@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -24,8 +26,10 @@ def test_the_example_intervention_works_as_printed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("lmms_bapa.interventions.registry.REGISTRY", REGISTRY)
     before = dict(REGISTRY)
     (code,) = blocks(ROOT / "CONTRIBUTING.md", "python")
+    module = types.ModuleType("dim")
+    monkeypatch.setitem(sys.modules, "dim", module)
     try:
-        exec(compile(code, "dim.py", "exec"), {"__name__": "dim"})
+        exec(compile(code, "dim.py", "exec"), module.__dict__)
         assert "dim_factor" in known_options()
         (dim,) = build_interventions({"dim_factor": 0.5})
     finally:

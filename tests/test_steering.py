@@ -437,6 +437,45 @@ def test_pictures_without_image_tokens_are_refused(tiny: tuple[TinyModel, Any]) 
         model(**batch)
 
 
+def test_image_tokens_without_pictures_are_refused(tiny: tuple[TinyModel, Any]) -> None:
+    spec, model = tiny
+    batch = {k: v for k, v in spec.inputs([ONE]).items() if k in ("input_ids", "attention_mask")}
+    with (
+        intervene(model, AGCI(0.3)),
+        pytest.raises(SteeringError, match="no pictures came with it"),
+    ):
+        model(**batch)
+    model(**batch)
+
+
+def test_position_axes_that_nobody_told_of_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lmms_bapa.steering.architecture import ARCHITECTURES, Architecture
+
+    spec = TINY["qwen2_5_vl"]
+    model = spec.build()
+    monkeypatch.setitem(ARCHITECTURES, "qwen2_5_vl", Architecture(unit="image", axes=1))
+    with intervene(model, BaPA()), pytest.raises(SteeringError, match="1 axes were expected"):
+        generate(model, spec.inputs([ONE]))
+
+
+def test_a_family_without_a_row_is_steered_by_runs_of_image_tokens(
+    tiny: tuple[TinyModel, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lmms_bapa.steering.architecture import ARCHITECTURES
+
+    spec, model = tiny
+    batch = spec.inputs([ONE, TWO])
+    with intervene(model, BaPA(), AGCI(0.3)) as handle:
+        want = logits(model, batch)
+        assert handle.anatomy is not None
+        assert handle.anatomy.architecture.proven
+    monkeypatch.delitem(ARCHITECTURES, model.config.model_type)
+    with intervene(model, BaPA(), AGCI(0.3)) as handle:
+        assert torch.equal(logits(model, batch), want)
+        assert handle.anatomy is not None
+        assert not handle.anatomy.architecture.proven
+
+
 def test_video_is_refused() -> None:
     spec = TINY["qwen2_5_vl"]
     model = spec.build()

@@ -17,10 +17,12 @@ USAGE_STATUS, FAILURE_STATUS = 2, 1
 
 
 def in_command_line() -> bool:
-    """Whether this process is the harness's command line."""
-    main_spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    started_as_module = getattr(main_spec, "name", "") == "lmms_eval.__main__"
-    return started_as_module or "lmms_eval.__main__" in sys.modules
+    """Whether the harness's command line is what called us."""
+    return any(
+        frame.f_code.co_name == "cli_evaluate"
+        and getattr(frame.f_globals.get("__spec__"), "name", "") == "lmms_eval.__main__"
+        for frame, _ in traceback.walk_stack(None)
+    )
 
 
 @contextmanager

@@ -15,6 +15,9 @@ from lmms_bapa.steering.architecture import Anatomy
 from lmms_bapa.steering.errors import SteeringError
 from lmms_bapa.steering.spans import image_segments, surplus_tokens
 
+# What pictures are called on their way into a model's forward.
+PIXEL_ARGUMENTS = ("pixel_values", "pixel_values_images", "image_patches")
+
 
 @dataclass
 class Call:
@@ -53,18 +56,38 @@ def check_prompt(body: Anatomy, call: Call) -> None:
     """Refuses a prompt whose pictures cannot be followed, before the model runs.
 
     Raises:
-        SteeringError: pictures without image tokens, or video.
+        SteeringError: pictures without image tokens or the other way round, or video.
     """
     ids = call.ids
     if ids is None or ids.shape[1] == 1:
         return
-    if call.has_pixels and not bool((ids == body.image_token).any()):
+    has_token = bool((ids == body.image_token).any())
+    if call.has_pixels and not has_token:
         raise SteeringError(
             f"pictures were given, but no image token (id {body.image_token}) is in the "
             "prompt: was it cut off, or is the chat template missing its image part?"
         )
+    if has_token and not call.has_pixels:
+        raise SteeringError(
+            f"image tokens (id {body.image_token}) are in the prompt, but no pictures came with "
+            f"it as {', '.join(PIXEL_ARGUMENTS)} or mm_encoder_outputs"
+        )
     if body.video_token is not None and bool((ids == body.video_token).any()):
         raise SteeringError("video tokens cannot be steered yet: ask about still images")
+
+
+def check_axes(body: Anatomy, stock: Tensor) -> None:
+    """Refuses position axes that the architecture's row does not tell of.
+
+    Raises:
+        SteeringError: see above.
+    """
+    axes = body.architecture.axes
+    if (stock.dim() == 3 and (axes == 1 or stock.shape[0] not in (1, axes))) or stock.dim() > 3:
+        raise SteeringError(
+            f"{body.model_type}: positions of shape {tuple(stock.shape)} arrived at the rotary "
+            f"embedding, {axes} axes were expected: this architecture is not supported yet"
+        )
 
 
 def read_tokens(

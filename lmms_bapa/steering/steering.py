@@ -17,7 +17,14 @@ from lmms_bapa.interventions import Intervention, Tokens
 from lmms_bapa.steering import cache_state
 from lmms_bapa.steering.architecture import Anatomy, anatomy
 from lmms_bapa.steering.errors import SteeringError
-from lmms_bapa.steering.reading import Call, check_prompt, feature_lengths, read_tokens
+from lmms_bapa.steering.reading import (
+    PIXEL_ARGUMENTS,
+    Call,
+    check_axes,
+    check_prompt,
+    feature_lengths,
+    read_tokens,
+)
 
 # Models that are steered now; a second handle on the same model would apply its changes on top.
 _STEERED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
@@ -118,7 +125,7 @@ class Steering:
     def _enter_base(self, _: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         ids = kwargs.get("input_ids", args[0] if args else None)
         encoded = (kwargs.get("mm_encoder_outputs") or {}).get("image")
-        has_pixels = encoded is not None or kwargs.get("pixel_values") is not None
+        has_pixels = encoded is not None or any(kwargs.get(n) is not None for n in PIXEL_ARGUMENTS)
         call = Call(ids, kwargs.get("attention_mask"), has_pixels)
         assert self.anatomy is not None
         check_prompt(self.anatomy, call)
@@ -140,9 +147,10 @@ class Steering:
         assert self.anatomy is not None
         call.tokens = read_tokens(self.anatomy, call, x, kwargs, self._moves_positions)
         if call.tokens is not None and call.has_pixels:
+            tokens = _on(call.tokens, x.device)
             for intervention in self.active:
                 if intervention.changes_embeddings():
-                    x = intervention.embeddings(x, call.tokens)
+                    x = intervention.embeddings(x, tokens)
             kwargs["inputs_embeds"] = x
         return args, kwargs
 
@@ -155,6 +163,8 @@ class Steering:
         call.rotary_seen = True
         by_name = "position_ids" in kwargs
         stock = kwargs["position_ids"] if by_name else args[1]
+        assert self.anatomy is not None
+        check_axes(self.anatomy, stock)
         tokens = _on(call.tokens, stock.device)
         if stock.dim() == 2:
             tokens = Tokens(tokens.segment, tokens.surplus, stock)
