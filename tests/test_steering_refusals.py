@@ -1,0 +1,130 @@
+"""What cannot be followed is an error, never a run without the intervention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from lmms_bapa.interventions import AGCI, BaPA
+from lmms_bapa.steering import SteeringError, UnsupportedModelError, intervene
+
+from .steering_tools import (
+    NONE,
+    ONE,
+    generate,
+    logits,
+)
+from .tiny_models import TINY, VIDEO, TinyModel
+
+
+def test_merged_embeddings_without_ids_are_refused(tiny: tuple[TinyModel, Any]) -> None:
+    _, model = tiny
+    x = torch.randn(1, 9, 48)
+    with intervene(model, AGCI(0.3)):
+        with pytest.raises(SteeringError, match="without token ids"):
+            model(inputs_embeds=x)
+        with pytest.raises(SteeringError, match="without token ids"):
+            model.get_decoder()(inputs_embeds=x)
+    model(inputs_embeds=x)
+
+
+def test_pictures_without_image_tokens_are_refused(tiny: tuple[TinyModel, Any]) -> None:
+    spec, model = tiny
+    batch = spec.inputs([NONE]) | spec.pictures(["a"])
+    with intervene(model, BaPA()), pytest.raises(SteeringError, match="no image token"):
+        model(**batch)
+
+
+def test_image_tokens_without_pictures_are_refused(tiny: tuple[TinyModel, Any]) -> None:
+    spec, model = tiny
+    batch = {k: v for k, v in spec.inputs([ONE]).items() if k in ("input_ids", "attention_mask")}
+    with (
+        intervene(model, AGCI(0.3)),
+        pytest.raises(SteeringError, match="no pictures came with it"),
+    ):
+        model(**batch)
+    model(**batch)
+
+
+def test_position_axes_that_nobody_told_of_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lmms_bapa.steering.architecture import ARCHITECTURES, Architecture
+
+    spec = TINY["qwen2_5_vl"]
+    model = spec.build()
+    monkeypatch.setitem(ARCHITECTURES, "qwen2_5_vl", Architecture(unit="image", axes=1))
+    with intervene(model, BaPA()), pytest.raises(SteeringError, match="1 axes were expected"):
+        generate(model, spec.inputs([ONE]))
+
+
+def test_video_is_refused() -> None:
+    spec = TINY["qwen2_5_vl"]
+    model = spec.build()
+    batch = spec.inputs([NONE])
+    batch["input_ids"][0, 2] = VIDEO
+    with intervene(model, BaPA()), pytest.raises(SteeringError, match="video"):
+        model(**batch)
+
+
+def test_a_rotary_embedding_that_is_never_called_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = TINY["llava"]
+    model = spec.build()
+    decoder = model.get_decoder()
+    rotary = decoder.rotary_emb
+    with intervene(model, BaPA()):
+        # A decoder that computes its angles by another way, past the hooked module.
+        monkeypatch.setattr(type(decoder), "forward", _without_rotary_call(rotary))
+        with pytest.raises(SteeringError, match="never called"):
+            logits(model, spec.inputs([ONE]))
+
+
+def _without_rotary_call(rotary: Any) -> Any:
+    from transformers.modeling_outputs import BaseModelOutputWithPast
+
+    def forward(self: Any, inputs_embeds: torch.Tensor, **_: Any) -> Any:
+        rotary.forward(inputs_embeds, torch.arange(inputs_embeds.shape[1])[None])
+        return BaseModelOutputWithPast(last_hidden_state=inputs_embeds)
+
+    return forward
+
+
+def test_unsupported_models_are_refused_before_anything_is_attached() -> None:
+    from transformers import (
+        Blip2Config,
+        Blip2ForConditionalGeneration,
+        LlamaConfig,
+        LlamaForCausalLM,
+        MllamaConfig,
+        MllamaForConditionalGeneration,
+    )
+
+    small = dict(hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
+    text = dict(small, vocab_size=50, num_key_value_heads=2, pad_token_id=0)
+    with torch.device("meta"):
+        llama = LlamaForCausalLM(LlamaConfig(**text))
+        mllama = MllamaForConditionalGeneration(
+            MllamaConfig(
+                vision_config=dict(hidden_size=32),
+                text_config=dict(text, cross_attention_layers=[1]),
+            )
+        )
+        blip = Blip2ForConditionalGeneration(
+            Blip2Config(
+                vision_config=small,
+                qformer_config=small,
+                text_config=dict(model_type="opt", **small, ffn_dim=32, word_embed_proj_dim=32),
+                image_token_index=7,
+            )
+        )
+    for model, reason in [
+        (llama, "image token"),
+        (mllama, "cross-attention"),
+        (blip, "rotary|no separate|merged"),
+    ]:
+        with pytest.raises(UnsupportedModelError, match=reason):
+            intervene(model, BaPA())
+    with pytest.raises(UnsupportedModelError, match="not a transformers model"):
+        intervene(torch.nn.Linear(2, 2), BaPA())
