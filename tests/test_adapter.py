@@ -273,6 +273,12 @@ def test_checkpoints_that_cannot_work_are_refused_before_their_weights_are_read(
         load_model(save_config(tmp_path, model_type="no-such-type"), cpu, True)
 
 
+def test_inputs_follow_a_device_map() -> None:
+    model = HFBapa(pretrained="micro-llava", device_map="cpu", dtype="float32", batch_size=18)
+    assert model.device == torch.device("cpu")
+    assert answers(model, limit=18) == answers(adapter(batch_size=18), limit=18)
+
+
 def test_an_absent_device_is_refused() -> None:
     with pytest.raises(UsageError, match="device=cuda:7: not available here"):
         choose_device("cuda:7")

@@ -96,6 +96,15 @@ def test_logits_are_the_same_with_the_tower_run_once_a_picture() -> None:
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
 
 
+def test_a_family_without_a_row_is_encoded_by_generate(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lmms_bapa.steering import ARCHITECTURES
+
+    model = adapter()
+    tensors = {"pixel_values": torch.zeros(2, 3, 96, 96)}
+    monkeypatch.delitem(ARCHITECTURES, "llava")
+    assert encode_once(model.model, tensors, torch.tensor([0, 0])) is tensors
+
+
 def test_replies_do_not_depend_on_who_shares_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lmms_bapa.harness.adapter.EMBEDDED", {})
     model = adapter(batch_size=8)

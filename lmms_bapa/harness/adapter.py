@@ -62,6 +62,8 @@ class HFBapa(lmms):  # type: ignore[misc]
                 self._device = choose_device(self.options.device)
             is_steered = any(not i.is_identity for i in options.interventions)
             self.model, self.processor = load_model(self.options, self._device, is_steered)
+            if self.options.device_map is not None:
+                self._device = self.model.device  # where its first layers are
             share_pictures(self.processor)
             self.steering = Steering(self.model)
             self.steer(*options.interventions)

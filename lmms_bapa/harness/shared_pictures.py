@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lmms_bapa.steering import ARCHITECTURES
+
 
 class SharedPictures:
     """Stands before a processor's image processor, and is otherwise just like it.
@@ -71,7 +73,8 @@ def encode_once(model: Any, tensors: dict[str, Any], repeats: Tensor | None) -> 
     """Runs the vision tower once a distinct picture, before ``generate`` would run it on each row.
 
     Args:
-        model: a model whose ``generate`` takes ``mm_encoder_outputs``; others are left alone.
+        model: a model whose encoder returns one tensor a picture and nothing else that is used;
+            others are left alone.
         tensors: the arguments of ``generate``.
         repeats: from :meth:`SharedPictures.take_repeats`.
 
@@ -79,17 +82,14 @@ def encode_once(model: Any, tensors: dict[str, Any], repeats: Tensor | None) -> 
         The arguments of ``generate``, with encoded pictures instead of pixels where that is
         possible.
     """
-    features_of = getattr(model.base_model, "get_image_features", None)
-    takes_encoded = "mm_encoder_outputs" in inspect.signature(model.forward).parameters
-    if repeats is None or features_of is None or not takes_encoded:
+    row = ARCHITECTURES.get(model.config.model_type)
+    if repeats is None or row is None or row.unit != "image" or row.axes > 1:
         return tensors
+    features_of = model.base_model.get_image_features
     names = [n for n in inspect.signature(features_of).parameters if n in tensors]
     rows = repeats.tolist()
     first = [rows.index(i) for i in range(max(rows) + 1)]
     features = features_of(**{n: tensors[n][first] for n in names}, return_dict=True)
-    pooled = features.pooler_output
-    if not isinstance(pooled, list | tuple) or len(pooled) != len(first):
-        return tensors
-    features.pooler_output = [pooled[i] for i in rows]
+    features.pooler_output = [features.pooler_output[i] for i in rows]
     rest = {name: value for name, value in tensors.items() if name not in names}
     return rest | {"mm_encoder_outputs": {"image": features}}
