@@ -19,6 +19,8 @@ from lmms_bapa.harness.loading import choose_device, load_model, locate
 from lmms_bapa.harness.messages import as_rgb, encode
 from lmms_bapa.harness.options import LoadOptions
 from lmms_bapa.interventions import AGCI, BaPA
+from lmms_bapa.probes.canvas import canvas_of
+from lmms_bapa.probes.questions import PROMPT, ProbeSpec, plan
 from lmms_bapa.steering import UnsupportedModelError
 
 from .harness_runs import evaluate, replies
@@ -148,27 +150,24 @@ def free(monkeypatch: pytest.MonkeyPatch) -> HFBapa:
 
 
 def test_any_mix_of_questions_gets_its_own_reply_in_order(free: HFBapa) -> None:
-    """None, one or two pictures, different lengths and generation arguments, shuffled."""
-    colours = ["red", "green", "blue", "black"]
+    """None, one or two pictures, different sizes and generation arguments, shuffled."""
     docs = []
-    for i in range(9):
-        pictures = [Image.new("RGB", (40 + 9 * i, 60), colours[(i + j) % 4]) for j in range(i % 3)]
-        docs.append(
-            {
-                "images": pictures,
-                "text": "red star " * (1 + i % 4),
-                "generation": {"max_new_tokens": 2 + i % 2},
-            }
-        )
-    alone = []
-    for doc in docs:
-        (reply,) = free.generate_until(requests_for(free, [doc]))
-        alone.append(reply.text)
-    order = random.Random(3).sample(range(9), 9)
+    for i, question in enumerate(plan(ProbeSpec(groups=1, seed=1))):
+        text = PROMPT.format(caption=question["caption"])
+        canvas = canvas_of(question).resize((840 - 20 * i, 840 - 20 * i))
+        # A reply that ends before its second letter tells which arguments it was made with.
+        generation = {"max_new_tokens": 4, "until": ["e", "o"] if i % 4 < 2 else None}
+        docs.append({"images": [canvas], "text": text, "generation": generation})
+    docs[4]["images"] = []
+    docs[9]["images"] = [docs[8]["images"][0], docs[2]["images"][0]]
+    alone = [free.generate_until(requests_for(free, [doc]))[0].text for doc in docs]
+    assert {"Yes", "No", "Y", "N"} <= set(alone)
     requests = requests_for(free, docs)
-    together = free.generate_until([requests[i] for i in order])
-    assert [r.text for r in together] == [alone[i] for i in order]
-    assert all(r.token_counts.output_tokens >= 1 for r in together)
+    for seed in range(3):
+        order = random.Random(seed).sample(range(len(docs)), len(docs))
+        together = free.generate_until([requests[i] for i in order])
+        assert [r.text for r in together] == [alone[i] for i in order]
+        assert all(r.token_counts.output_tokens >= 1 for r in together)
 
 
 def test_an_error_in_generation_is_an_error(free: HFBapa, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,11 +201,23 @@ def test_pictures_of_every_kind_become_rgb(tmp_path: Path) -> None:
     assert as_rgb(str(tmp_path / "a.png")).mode == "RGB"
 
 
-def test_a_template_that_writes_the_first_token_gets_no_second_one() -> None:
-    model = adapter()
+@pytest.mark.parametrize("template_writes_it", [True, False])
+def test_there_is_one_first_token_whoever_writes_it(template_writes_it: bool) -> None:
+    """LLaVA's tokenizer adds it, Gemma's chat template does too; nobody wants two."""
+    from tokenizers.processors import TemplateProcessing
+
+    processor = adapter().processor
+    bos, number = processor.tokenizer.bos_token, processor.tokenizer.bos_token_id
+    processor.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{bos} $A", special_tokens=[(bos, number)]
+    )
+    assert processor.chat_template.startswith("{{- bos_token }}")
+    if not template_writes_it:
+        processor.chat_template = processor.chat_template.removeprefix("{{- bos_token }}")
     message = [{"role": "user", "content": [{"type": "text", "text": "red star"}]}]
-    ids = encode(model.processor, [message])["input_ids"][0].tolist()
-    assert ids.count(model.tokenizer.bos_token_id) == 1
+    ids = encode(processor, [message])["input_ids"][0].tolist()
+    assert ids[0] == number
+    assert ids.count(number) == 1
 
 
 @pytest.mark.parametrize(
