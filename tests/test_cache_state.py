@@ -167,12 +167,21 @@ def test_state_follows_a_cropped_cache() -> None:
     session = Session()
     session.feed(session.row([2, "a", 2, "a", 1]), 2)
     session.keep(2 + 16 + 2)  # back to before the second picture
-    assert session.feed(session.row([1])) == [[5]]
+    assert [session.feed(session.row([1])) for _ in range(4)] == [[[5]], [[6]], [[7]], [[8]]]
     session.keep(2 + 16 + 1)
     assert session.feed(session.row([2, "a", 1]), 1) == [[4, 5, *[6] * 16, 7]]
     session.keep(2)
     assert session.feed(session.row([2])) == [[2, 3]]
     assert session.feed(session.row([1])) == [[4]]
+
+
+def test_state_follows_a_cache_cropped_to_a_generated_token() -> None:
+    session = Session()
+    session.feed(session.row([2, "a", 1]), 1)
+    assert [session.feed(session.row([1])) for _ in range(3)] == [[[4]], [[5]], [[6]]]
+    session.feed(session.row([2, "a", 1]), 1)
+    session.keep(2 + 16 + 1 + 2)
+    assert session.feed(session.row([2])) == [[6, 7]]
 
 
 def test_an_emptied_cache_remembers_nothing() -> None:
