@@ -1,0 +1,82 @@
+"""A whole Qwen2.5-VL checkpoint, small and random, reloaded from disk and run by the adapter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+from lmms_bapa.harness.adapter import HFBapa
+from lmms_bapa.interventions import AGCI, BaPA
+
+from .harness_runs import evaluate, replies
+from .test_adapter import requests_for
+from .tiny_checkpoints import save_qwen2_5_vl
+
+SETTINGS = {
+    "off": [],
+    "BaPA": [BaPA()],
+    "centred": [BaPA(anchor="center")],
+    "AGCI": [AGCI(1.0)],
+    "both": [BaPA(0.5), AGCI(0.5)],
+}
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory: pytest.TempPathFactory) -> HFBapa:
+    folder = save_qwen2_5_vl(tmp_path_factory.mktemp("qwen"))
+    model = HFBapa(pretrained=str(folder), device="cpu", batch_size=4)
+    model.keep_loaded = True
+    assert model.tokenizer.padding_side == "left"  # the right was saved
+    return model
+
+
+def picture(i: int) -> Image.Image:
+    image = Image.new("RGB", (160 + 60 * (i % 3), 150 + 40 * (i % 4)), "white")
+    ImageDraw.Draw(image).ellipse((15 + 9 * i, 15, 120, 140), fill=(37 * i % 256, 80, 200 - 9 * i))
+    return image
+
+
+def documents() -> list[dict[str, Any]]:
+    """Text alone, one picture, two pictures; sizes and lengths differ."""
+    texts = ["Is there a red star?", "Answer Yes or No.", "red"]
+    pictures = [[], [0], [1, 2], [3], [4, 4], [5], [], [6], [7]]
+    return [
+        {
+            "images": [picture(j) for j in numbers],
+            "text": texts[i % 3] * (1 + i % 2),
+            "generation": {"max_new_tokens": 6},
+        }
+        for i, numbers in enumerate(pictures)
+    ]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_row_in_a_batch_gets_the_reply_it_gets_alone(qwen: HFBapa, setting: str) -> None:
+    qwen.steer(*SETTINGS[setting])
+    docs = documents()
+    alone = [qwen.generate_until(requests_for(qwen, [doc]))[0].text for doc in docs]
+    together = [r.text for r in qwen.generate_until(requests_for(qwen, docs))]
+    assert together == alone
+    assert len(set(alone)) >= 4  # so that a mix-up would show
+
+
+def test_interventions_change_replies_about_pictures_and_no_others(qwen: HFBapa) -> None:
+    docs = documents()
+    found = {}
+    for name, interventions in SETTINGS.items():
+        qwen.steer(*interventions)
+        found[name] = [r.text for r in qwen.generate_until(requests_for(qwen, docs))]
+    for name in ("BaPA", "AGCI", "both"):
+        changed = [a != b for a, b in zip(found["off"], found[name], strict=True)]
+        assert any(changed), name
+        assert not changed[0], name  # text alone
+        assert not changed[6], name
+
+
+def test_the_probe_runs_through_the_harness(qwen: HFBapa) -> None:
+    qwen.steer(BaPA(), AGCI(0.3))
+    results = evaluate(qwen, ["spatial_probe_lite"], limit=18, log_samples=True)
+    assert len(replies(results, "spatial_probe_lite")) == 18
+    assert results["results"]["spatial_probe_lite"]["unparsed,none"] > 0  # it was never trained
