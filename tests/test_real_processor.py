@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from lmms_bapa.harness.adapter import HFBapa
+from lmms_bapa.harness.loading import load_model
+from lmms_bapa.harness.messages import encode
+from lmms_bapa.harness.options import LoadOptions
+from lmms_bapa.harness.shared_pictures import share_pictures
 from lmms_bapa.interventions import AGCI, BaPA
 
 from .harness_runs import evaluate, replies
@@ -80,3 +86,56 @@ def test_the_probe_runs_through_the_harness(qwen: HFBapa) -> None:
     results = evaluate(qwen, ["spatial_probe_lite"], limit=18, log_samples=True)
     assert len(replies(results, "spatial_probe_lite")) == 18
     assert results["results"]["spatial_probe_lite"]["unparsed,none"] > 0  # it was never trained
+
+
+@pytest.mark.parametrize(("asked", "got"), [("auto", "float32"), ("bfloat16", "bfloat16")])
+def test_a_half_precision_checkpoint_runs_in_fp32_on_a_cpu_unless_told(
+    qwen: HFBapa, tmp_path: Path, asked: str, got: str
+) -> None:
+    from transformers import AutoModelForImageTextToText
+
+    half = AutoModelForImageTextToText.from_pretrained(qwen.options.pretrained, dtype="float16")
+    half.save_pretrained(tmp_path)
+    qwen.processor.image_processor = qwen.processor.image_processor._stock
+    qwen.processor.save_pretrained(tmp_path)
+    share_pictures(qwen.processor)
+    options = LoadOptions(pretrained=str(tmp_path), dtype=asked)
+    model, _ = load_model(options, torch.device("cpu"), is_steered=True)
+    assert model.dtype == getattr(torch, got)
+
+
+class EchoingProcessor:
+    """Stands for a checkpoint's processor and gives back the pictures as it was handed them."""
+
+    class tokenizer:
+        bos_token = None
+
+    def apply_chat_template(self, messages: Any, **_: Any) -> str:
+        return str(len(messages))
+
+    def __call__(self, images: Any, **_: Any) -> Any:
+        return images
+
+
+@pytest.mark.parametrize(
+    ("rows", "handed"),
+    [
+        ([[0], [1, 2]], [[0], [1, 2]]),  # Gemma 3 and Idefics want a list a row
+        ([[0], [], [1]], [0, 1]),  # and none of them an empty one
+        ([[], []], None),
+    ],
+)
+def test_pictures_are_nested_by_row_where_every_row_has_one(rows: Any, handed: Any) -> None:
+    pictures = [picture(i) for i in range(3)]
+    conversations = [
+        [{"role": "user", "content": [{"type": "image", "url": pictures[i]} for i in row]}]
+        for row in rows
+    ]
+    got = encode(EchoingProcessor(), conversations)
+
+    def numbers(images: Any) -> Any:
+        if isinstance(images, list):
+            return [numbers(i) for i in images]
+        return images if images is None else pictures.index(images)
+
+    assert numbers(got) == handed
