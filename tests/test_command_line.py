@@ -287,9 +287,15 @@ def test_the_demo_compares_and_draws(tmp_path: Path) -> None:
         assert min(picture.size) > 300
     runs = sorted(p.relative_to(tmp_path / "d") for p in (tmp_path / "d").rglob("*_results.json"))
     assert len(runs) == 8
-    settings = {json.loads((tmp_path / "d" / r).read_text())["config"]["model_args"] for r in runs}
-    assert "pretrained=micro-llava-start,bapa=true,bapa_anchor=center" in settings
-    assert len(settings) == 8
+    found = [json.loads((tmp_path / "d" / r).read_text()) for r in runs]
+    cells = {
+        f["config"]["model_args"]: f["results"]["spatial_probe_lite"]["cell_accuracy,none"]
+        for f in found
+    }
+    assert len(cells) == 8
+    assert "pretrained=micro-llava-start,bapa=true,bapa_anchor=center" in cells
+    for model in ("pretrained=micro-llava", "pretrained=micro-llava-start"):
+        assert cells[f"{model},bapa=true"] != cells[model]  # the setting was really switched
 
 
 def test_results_that_cannot_be_saved_are_an_error(tmp_path: Path) -> None:
