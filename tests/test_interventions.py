@@ -71,6 +71,13 @@ def test_lengths_that_do_not_fit_are_refused() -> None:
         image_segments(mask, [3, 1])
 
 
+def test_an_image_with_row_breaks_is_refused_rather_than_taken_apart() -> None:
+    mask = torch.tensor([[False, True, True, False, True, True]])
+    with pytest.raises(ValueError, match="row breaks"):
+        image_segments(mask, [4])
+    assert image_segments(mask, [2, 2]).tolist() == [[0, 1, 1, 0, 2, 2]]
+
+
 @given(st.lists(ROWS, min_size=1, max_size=4))
 @settings(deadline=None)
 def test_paper_positions_follow_the_papers_rule(rows: list[Any]) -> None:

@@ -74,7 +74,7 @@ def check_config(options: LoadOptions, source: str, is_steered: bool) -> Any:
             source, revision=options.revision, trust_remote_code=remote
         )
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(
             f"pretrained={options.pretrained}: cannot be loaded from a folder or the hub ({reason})"
         ) from error

@@ -20,6 +20,18 @@ from lmms_bapa.metrics.probe import parse_yes_no
 from lmms_bapa.probes.canvas import canvas_of
 from lmms_bapa.probes.questions import GENERATOR_VERSION, PROMPT, ProbeSpec, plan
 
+# As in tasks/spatial_probe/_spatial_probe_yaml.
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "yes_rate",
+    "cell_accuracy",
+    "cell_std",
+    "cell_range",
+    "cell_worst",
+    "consistency",
+    "unparsed",
+)
 METRICS_WITH_STANDARD_ERROR = ("accuracy",)
 
 
@@ -78,21 +90,8 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     record |= {"said": said, "correct": correct}
     # The harness takes a standard error from every record that has a score; that of an accuracy
     # would be wrong beside a standard deviation or a worst cell.
-    verdict: dict[str, Any] = dict.fromkeys(_METRICS, record)
+    verdict: dict[str, Any] = dict.fromkeys(METRICS, record)
     for metric in METRICS_WITH_STANDARD_ERROR:
         verdict[metric] = record | {"score": correct}
     log = {key: doc[key] for key in ("question_id", "cell", "asked", "caption", "answer")}
     return verdict | log | {"said": said, "score": float(correct)}
-
-
-_METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "yes_rate",
-    "cell_accuracy",
-    "cell_std",
-    "cell_range",
-    "cell_worst",
-    "consistency",
-    "unparsed",
-)

@@ -20,8 +20,8 @@ def image_segments(is_image: Tensor, lengths: Sequence[int] | None) -> Tensor:
         Shape (B, L), int64: 0 for text, k for the tokens of the k-th image.
 
     Raises:
-        ValueError: the lengths do not add up to the number of image tokens, or an image would
-            lie in two rows.
+        ValueError: the lengths do not add up to the number of image tokens, an image would lie
+            in two rows, or other tokens stand between its own (row breaks, as of Pixtral).
     """
     if lengths is None:
         before = torch.nn.functional.pad(is_image[:, :-1], (1, 0), value=False)
@@ -40,6 +40,12 @@ def image_segments(is_image: Tensor, lengths: Sequence[int] | None) -> Tensor:
     boundary = {0, *ends.tolist()}
     if not set(rows.cumsum(0).tolist()) <= boundary:
         raise ValueError("an image's tokens lie in two rows of the batch")
+    before = torch.nn.functional.pad(segment[:, :-1], (1, 0), value=0)
+    runs = int(((segment > 0) & (segment != before)).sum())
+    if runs != sum(length > 0 for length in lengths):
+        raise ValueError(
+            "other tokens stand between those of one image (row breaks): not supported yet"
+        )
     return segment
 
 
