@@ -14,10 +14,12 @@ from PIL import Image
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import presets
-from lmms_bapa.harness.adapter import HFBapa, cut_at, generation_settings
+from lmms_bapa.harness.adapter import HFBapa
 from lmms_bapa.harness.loading import choose_device, load_model, locate
 from lmms_bapa.harness.messages import as_rgb, encode
 from lmms_bapa.harness.options import LoadOptions
+from lmms_bapa.harness.preset import Preset
+from lmms_bapa.harness.requests import cut_at, generation_settings
 from lmms_bapa.interventions import AGCI, BaPA
 from lmms_bapa.probes.canvas import canvas_of
 from lmms_bapa.probes.questions import PROMPT, ProbeSpec, plan
@@ -243,7 +245,7 @@ def test_there_is_one_first_token_whoever_writes_it(template_writes_it: bool) ->
     ],
 )
 def test_generation_arguments(asked: Any, settings: Any, stops: Any) -> None:
-    assert generation_settings(asked) == (settings, stops)
+    assert generation_settings(asked, 1024) == (settings, stops)
 
 
 def test_a_reply_ends_at_the_first_stop_string() -> None:
@@ -275,13 +277,13 @@ def test_checkpoints_that_cannot_work_are_refused_before_their_weights_are_read(
 ) -> None:
     cpu = torch.device("cpu")
     with pytest.raises(UsageError, match=r"no config\.json"):
-        load_model(LoadOptions(pretrained=str(tmp_path)), cpu, True)
+        load_model(LoadOptions(pretrained=str(tmp_path)), Preset(), cpu, True)
     with pytest.raises(UsageError, match="llama is not an image-text-to-text"):
-        load_model(save_config(tmp_path, model_type="llama"), cpu, False)
+        load_model(save_config(tmp_path, model_type="llama"), Preset(), cpu, False)
     with pytest.raises(UnsupportedModelError, match="florence2: encoder-decoder"):
-        load_model(save_config(tmp_path, model_type="florence2"), cpu, True)
+        load_model(save_config(tmp_path, model_type="florence2"), Preset(), cpu, True)
     with pytest.raises(UsageError, match="cannot be loaded from a folder or the hub"):
-        load_model(save_config(tmp_path, model_type="no-such-type"), cpu, True)
+        load_model(save_config(tmp_path, model_type="no-such-type"), Preset(), cpu, True)
 
 
 def test_inputs_follow_a_device_map() -> None:
@@ -298,7 +300,7 @@ def test_an_absent_device_is_refused() -> None:
 
 
 def test_presets_are_the_yaml_files() -> None:
-    assert presets.llava_bapa.defaults == {"pretrained": "llava-hf/llava-1.5-7b-hf"}
+    assert presets.llava_bapa.preset.model_args == {"pretrained": "llava-hf/llava-1.5-7b-hf"}
     assert issubclass(presets.hf_bapa, HFBapa)
     with pytest.raises(AttributeError):
         _ = presets.no_such_adapter

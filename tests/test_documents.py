@@ -36,7 +36,7 @@ def test_the_example_intervention_works_as_printed(monkeypatch: pytest.MonkeyPat
         REGISTRY.clear()
         REGISTRY.update(before)
     segment = torch.tensor([[0, 1, 1, 0]])
-    out = dim.embeddings(torch.ones(1, 4, 2), Tokens(segment, segment, segment))
+    out = dim.embeddings(torch.ones(1, 4, 2), Tokens(segment, segment > 0, segment, segment))
     assert out[0, :, 0].tolist() == [1.0, 0.5, 0.5, 1.0]
 
 

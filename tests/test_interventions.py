@@ -37,7 +37,7 @@ def tokens_of(rows: list[list[tuple[int, bool]]]) -> Tokens:
     for i, row in enumerate(rows):
         n = sum(n for n, _ in row)
         index[i, width - n :] = torch.arange(n)
-    return Tokens(segment, surplus_tokens(segment), index)
+    return Tokens(segment, mask, surplus_tokens(segment), index)
 
 
 @given(st.lists(ROWS, min_size=1, max_size=4))
@@ -71,11 +71,55 @@ def test_lengths_that_do_not_fit_are_refused() -> None:
         image_segments(mask, [3, 1])
 
 
-def test_an_image_with_row_breaks_is_refused_rather_than_taken_apart() -> None:
+def test_row_breaks_belong_to_their_image() -> None:
     mask = torch.tensor([[False, True, True, False, True, True]])
-    with pytest.raises(ValueError, match="row breaks"):
-        image_segments(mask, [4])
+    assert image_segments(mask, [4]).tolist() == [[0, 1, 1, 1, 1, 1]]
     assert image_segments(mask, [2, 2]).tolist() == [[0, 1, 1, 0, 2, 2]]
+
+
+# An image as tiles of image tokens with a marker between them; text before each.
+TILED = st.lists(
+    st.tuples(st.integers(1, 3), st.lists(st.integers(1, 4), min_size=1, max_size=4)), max_size=3
+)
+
+
+@given(st.lists(TILED, min_size=1, max_size=3), st.booleans())
+@settings(deadline=None)
+def test_tiles_between_markers_are_one_image(rows: list[Any], opened: bool) -> None:
+    """Told by an opening token, or by one before the last tile: t(ext), o(pening), l(ast)."""
+    words, want, image = [], [], 0
+    for row in rows:
+        word, segment = "", []
+        for text, tiles in row:
+            image += 1
+            inside = "m".join("i" * n for n in tiles[:-1])
+            inside += ("m" if inside else "") + "i" * tiles[-1]
+            before = "t" * text + "o"
+            if not opened:  # the marker stands before the last tile, inside if there are others
+                head = inside[: -tiles[-1]]
+                before, inside = ("t" * text, head + "l" + "i" * tiles[-1])
+                if not head:
+                    before, inside = before + "l", inside[1:]
+            word += before + inside
+            segment += [0] * len(before) + [image] * len(inside)
+        words.append(word + "t")
+        want.append([*segment, 0])
+    width = max(map(len, words))
+    words = ["p" * (width - len(w)) + w for w in words]
+    want = [[0] * (width - len(s)) + s for s in want]
+
+    def where(letter: str) -> torch.Tensor:
+        return torch.tensor([[c == letter for c in w] for w in words])
+
+    markers = {"begins": where("o")} if opened else {"last": where("l")}
+    assert image_segments(where("i"), None, **markers).tolist() == want
+
+
+def test_tiles_without_their_opening_token_are_refused() -> None:
+    is_image = torch.tensor([[False, True, False, True]])
+    begins = torch.tensor([[False, False, True, False]])
+    with pytest.raises(ValueError, match="before the token that opens an image"):
+        image_segments(is_image, None, begins)
 
 
 @given(st.lists(ROWS, min_size=1, max_size=4))

@@ -13,6 +13,7 @@ from lmms_bapa.harness.adapter import HFBapa
 from lmms_bapa.harness.loading import load_model
 from lmms_bapa.harness.messages import encode
 from lmms_bapa.harness.options import LoadOptions
+from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.shared_pictures import share_pictures
 from lmms_bapa.interventions import AGCI, BaPA
 
@@ -100,7 +101,7 @@ def test_a_half_precision_checkpoint_runs_in_fp32_on_a_cpu_unless_told(
     qwen.processor.save_pretrained(tmp_path)
     share_pictures(qwen.processor)
     options = LoadOptions(pretrained=str(tmp_path), dtype=asked)
-    model, _ = load_model(options, torch.device("cpu"), is_steered=True)
+    model, _ = load_model(options, Preset(), torch.device("cpu"), is_steered=True)
     assert model.dtype == getattr(torch, got)
 
 

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from transformers import BatchFeature
 
-from lmms_bapa.harness.adapter import HFBapa, fetch
+from lmms_bapa.harness.adapter import HFBapa
+from lmms_bapa.harness.requests import fetch
 from lmms_bapa.harness.shared_pictures import SharedPictures, encode_once
 from lmms_bapa.interventions import AGCI, BaPA
 

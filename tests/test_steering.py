@@ -210,16 +210,16 @@ def test_gradients_reach_the_projector_and_the_decoder(tiny: tuple[TinyModel, An
 def test_a_family_without_a_row_is_steered_by_runs_of_image_tokens(
     tiny: tuple[TinyModel, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lmms_bapa.steering.architecture import ARCHITECTURES
+    from lmms_bapa.steering import ARCHITECTURES
 
     spec, model = tiny
     batch = spec.inputs([ONE, TWO])
     with intervene(model, BaPA(), AGCI(0.3)) as handle:
         want = logits(model, batch)
         assert handle.anatomy is not None
-        assert handle.anatomy.architecture.proven
+        assert handle.anatomy.architecture.status == "proven"
     monkeypatch.delitem(ARCHITECTURES, model.config.model_type)
     with intervene(model, BaPA(), AGCI(0.3)) as handle:
         assert torch.equal(logits(model, batch), want)
         assert handle.anatomy is not None
-        assert not handle.anatomy.architecture.proven
+        assert handle.anatomy.architecture.status == "expected"

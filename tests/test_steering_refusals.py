@@ -49,7 +49,7 @@ def test_image_tokens_without_pictures_are_refused(tiny: tuple[TinyModel, Any]) 
 
 
 def test_position_axes_that_nobody_told_of_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lmms_bapa.steering.architecture import ARCHITECTURES, Architecture
+    from lmms_bapa.steering import ARCHITECTURES, Architecture
 
     spec = TINY["qwen2_5_vl"]
     model = spec.build()
@@ -63,7 +63,7 @@ def test_video_is_refused() -> None:
     model = spec.build()
     batch = spec.inputs([NONE])
     batch["input_ids"][0, 2] = VIDEO
-    with intervene(model, BaPA()), pytest.raises(SteeringError, match="video"):
+    with intervene(model, BaPA()), pytest.raises(SteeringError, match="video_grid_thw"):
         model(**batch)
 
 

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
 import torch
 from accelerate import Accelerator
-from datasets import Dataset
 from lmms_eval import utils
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
-from transformers import GenerationConfig
 
 from lmms_bapa import __version__
 from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import probe_limits
 from lmms_bapa.harness.failure import visible_failures
-from lmms_bapa.harness.loading import choose_device, load_model
-from lmms_bapa.harness.messages import encode, move
+from lmms_bapa.harness.loading import choose_device, load_model, steering_options
+from lmms_bapa.harness.messages import by_pictures, check_image_tokens, encode, move
 from lmms_bapa.harness.options import describe, parse_options
+from lmms_bapa.harness.preset import Preset
+from lmms_bapa.harness.requests import cut_at, fetch, generation_settings
 from lmms_bapa.harness.shared_pictures import SharedPictures, encode_once, share_pictures
 from lmms_bapa.interventions import Intervention
-from lmms_bapa.steering import Steering, intervene
+from lmms_bapa.steering import Steering, image_token_id, intervene
 
-DEFAULT_NEW_TOKENS = 1024
 BATCHES_AHEAD = 2
-_GENERATION_KEYS = frozenset(GenerationConfig().to_dict()) - {"max_length", "until"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Questions of a batch that go through the model together.
+
+    Attributes:
+        rows: their numbers in the batch.
+        inputs: the processor's output.
+        repeats: see :class:`SharedPictures`.
+    """
+
+    rows: list[int]
+    inputs: Any
+    repeats: torch.Tensor | None
 
 
 class HFBapa(lmms):  # type: ignore[misc]
@@ -44,14 +59,14 @@ class HFBapa(lmms):  # type: ignore[misc]
     """
 
     is_simple = False
-    defaults: ClassVar[dict[str, Any]] = {}
+    preset: ClassVar[Preset] = Preset()
 
     def __init__(self, max_batch_size: Any = None, **model_args: Any) -> None:
         super().__init__()
         del max_batch_size  # the harness always passes it
         self.keep_loaded = False
         with visible_failures():
-            options = parse_options(model_args, self.defaults)
+            options = parse_options(model_args, self.preset.model_args)
             self.options = options.load
             self.accelerator = Accelerator()
             if self.accelerator.num_processes > 1:
@@ -61,10 +76,13 @@ class HFBapa(lmms):  # type: ignore[misc]
             else:
                 self._device = choose_device(self.options.device)
             is_steered = any(not i.is_identity for i in options.interventions)
-            self.model, self.processor = load_model(self.options, self._device, is_steered)
+            self.model, self.processor = load_model(
+                self.options, self.preset, self._device, is_steered
+            )
             if self.options.device_map is not None:
                 self._device = self.model.device  # where its first layers are
             share_pictures(self.processor)
+            self._image_token = image_token_id(self.model.config)
             self.steering = Steering(self.model)
             self.steer(*options.interventions)
 
@@ -83,19 +101,16 @@ class HFBapa(lmms):  # type: ignore[misc]
     def steer(self, *interventions: Intervention) -> None:
         """Replaces the interventions of the loaded model."""
         self.steering.remove()
-        self.steering = intervene(self.model, *interventions)
-        body = self.steering.anatomy
+        if self.rank != 0:  # remarks are for one reader
+            logging.getLogger("lmms_bapa").setLevel(logging.ERROR)
+        facts = steering_options(self.options, self.model.config, self.processor)
+        self.steering = intervene(self.model, *interventions, **facts)
         if self.rank == 0:
             kind, dtype = self.model.config.model_type, str(self.model.dtype).split(".")[-1]
             logger.info(
                 f"lmms-bapa {__version__}: {self.options.pretrained} ({kind}, {dtype}, "
                 f"{self.device}, batch {self.options.batch_size}): {describe(interventions)}"
             )
-            if body is not None and not body.architecture.proven:
-                logger.warning(
-                    f"{kind} is not among the proven architectures: each run of image tokens is "
-                    "taken for one image"
-                )
 
     def clean(self) -> None:
         """Called by the harness after the last answer: frees the model for its scorers' sake."""
@@ -149,7 +164,7 @@ class HFBapa(lmms):  # type: ignore[misc]
             ordered: list[GenerationResult] = order.get_original(replies)
             return ordered
 
-    def _prepared(self, batches: Iterable[list[Any]]) -> Iterator[tuple[list[Any], Any]]:
+    def _prepared(self, batches: Iterable[list[Any]]) -> Iterator[tuple[list[Any], list[Part]]]:
         """Reads and encodes the next batches while the model answers this one.
 
         One thread draws or decodes pictures, another preprocesses and tokenizes, each of them in
@@ -170,27 +185,40 @@ class HFBapa(lmms):  # type: ignore[misc]
         documents = fetch(self.task_dict, [(task, split, i) for _, _, _, i, task, split in batch])
         return [args[1](document) for args, document in zip(batch, documents, strict=True)]
 
-    def _encode(self, read: Future[list[Any]]) -> tuple[Any, Any]:
-        inputs = encode(self.processor, read.result())
+    def _encode(self, read: Future[list[Any]]) -> list[Part]:
+        conversations, parts = read.result(), []
         shared = self.processor.image_processor
-        return inputs, shared.take_repeats() if isinstance(shared, SharedPictures) else None
+        for rows in by_pictures(conversations):
+            part = [conversations[i] for i in rows]
+            inputs = encode(self.processor, part)
+            if self._image_token is not None:
+                check_image_tokens(inputs["input_ids"], part, self._image_token)
+            repeats = shared.take_repeats() if isinstance(shared, SharedPictures) else None
+            parts.append(Part(rows, inputs, repeats))
+        return parts
 
-    def _answer(self, batch: list[Any], encoded: tuple[Any, Any]) -> list[GenerationResult]:
-        settings, stops = generation_settings(batch[0][2])
-        inputs, repeats = encoded
-        tensors = move(inputs, self.device, self.model.dtype)
-        try:
-            with torch.inference_mode():
-                output = self.model.generate(
-                    **encode_once(self.model, tensors, repeats),
-                    **settings,
-                    pad_token_id=self.tokenizer.pad_token_id,
-                )
-        except Exception as error:
-            ids = [args[3] for args in batch]
-            raise RuntimeError(
-                f"generation failed on {batch[0][4]}, documents {ids[0]} to {ids[-1]}: {error}"
-            ) from error
+    def _answer(self, batch: list[Any], parts: list[Part]) -> list[GenerationResult]:
+        replies: dict[int, GenerationResult] = {}
+        for part in parts:
+            try:
+                answers = self._generate(part, batch[0][2])
+            except Exception as error:
+                ids = [batch[i][3] for i in part.rows]
+                raise RuntimeError(
+                    f"generation failed on {batch[0][4]}, documents {ids[0]} to {ids[-1]}: {error}"
+                ) from error
+            replies |= dict(zip(part.rows, answers, strict=True))
+        return [replies[i] for i in range(len(batch))]
+
+    def _generate(self, part: Part, asked: dict[str, Any]) -> list[GenerationResult]:
+        settings, stops = generation_settings(asked, self.options.max_new_tokens)
+        tensors = move(part.inputs, self.device, self.model.dtype)
+        with torch.inference_mode():
+            output = self.model.generate(
+                **encode_once(self.model, tensors, part.repeats),
+                **settings,
+                pad_token_id=self.tokenizer.pad_token_id,
+            )
         new = output[:, tensors["input_ids"].shape[1] :]
         texts = self.tokenizer.batch_decode(new, skip_special_tokens=True)
         lengths = (new != self.tokenizer.pad_token_id).sum(dim=1).tolist()
@@ -210,46 +238,3 @@ class HFBapa(lmms):  # type: ignore[misc]
         del requests
         with visible_failures():
             raise UsageError("multi-round tasks are not supported: choose a single-round task")
-
-
-def fetch(task_dict: dict[str, Any], keys: Sequence[tuple[str, str, int]]) -> list[Any]:
-    """Documents by (task, split, number). A data set reads many rows as fast as one."""
-    found: dict[tuple[str, str, int], Any] = {}
-    for task, split in dict.fromkeys(key[:2] for key in keys):
-        documents = task_dict[task][split]
-        wanted = list(dict.fromkeys(i for t, s, i in keys if (t, s) == (task, split)))
-        is_table = isinstance(documents, Dataset)
-        rows = documents.__getitems__(wanted) if is_table else [documents[i] for i in wanted]
-        found |= {(task, split, i): row for i, row in zip(wanted, rows, strict=True)}
-    return [found[key] for key in keys]
-
-
-def generation_settings(asked: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Translates a task's generation arguments.
-
-    Greedy unless the task asks for a temperature above 0. Arguments that transformers does not
-    know are other adapters' business, as everywhere in the harness.
-
-    Returns:
-        Arguments of ``generate``, and the strings at which a reply ends.
-    """
-    asked = dict(asked)
-    until = asked.pop("until", None) or []
-    stops = [until] if isinstance(until, str) else list(until)
-    temperature = asked.pop("temperature", 0) or 0
-    settings = {k: v for k, v in asked.items() if k in _GENERATION_KEYS and v is not None}
-    settings["do_sample"] = temperature > 0
-    if temperature > 0:
-        settings["temperature"] = temperature
-    else:
-        settings.pop("top_p", None)
-        settings.pop("top_k", None)
-    settings.setdefault("max_new_tokens", DEFAULT_NEW_TOKENS)
-    return settings, [s for s in stops if s]
-
-
-def cut_at(text: str, stops: Iterable[str]) -> str:
-    """The text before the first of the stop strings."""
-    for stop in stops:
-        text = text.split(stop, 1)[0]
-    return text

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
 from lmms_bapa.embedded import EMBEDDED, embedded_path
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.options import LoadOptions
-from lmms_bapa.steering import anatomy
+from lmms_bapa.harness.preset import Preset
+from lmms_bapa.harness.processing import load_processor
+from lmms_bapa.steering import Architecture, anatomy, check_family, with_options
 
 
 def locate(pretrained: str) -> str:
@@ -61,12 +64,11 @@ def choose_device(wanted: str | None) -> torch.device:
     return device
 
 
-def check_config(options: LoadOptions, source: str, is_steered: bool) -> Any:
+def check_config(options: LoadOptions, preset: Preset, source: str) -> Any:
     """Loads the configuration alone, and refuses what would fail after a long download.
 
     Raises:
-        UsageError: not found, not a vision-language model, or (``is_steered``) an architecture
-            that the interventions cannot reach.
+        UsageError: not found, not a vision-language model, or not one of the named adapter.
     """
     remote = options.trust_remote_code
     try:
@@ -78,52 +80,119 @@ def check_config(options: LoadOptions, source: str, is_steered: bool) -> Any:
         raise UsageError(
             f"pretrained={options.pretrained}: cannot be loaded from a folder or the hub ({reason})"
         ) from error
-    has_own_code = remote and "AutoModelForImageTextToText" in getattr(config, "auto_map", {})
-    if config.model_type not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES and not has_own_code:
+    kind = config.model_type
+    if kind not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES and not has_own_code(options, config):
         raise UsageError(
-            f"pretrained={options.pretrained}: {config.model_type} is not an image-text-to-text "
+            f"pretrained={options.pretrained}: {kind} is not an image-text-to-text "
             "model; choose a checkpoint that AutoModelForImageTextToText loads"
         )
-    if is_steered and not has_own_code:
-        with torch.device("meta"):
-            anatomy(AutoModelForImageTextToText.from_config(config))
+    if preset.model_types and kind not in preset.model_types:
+        raise UsageError(
+            f"pretrained={options.pretrained}: {kind} does not fit this adapter, which is for "
+            f"{', '.join(preset.model_types)}; use --model hf_bapa"
+        )
     return config
 
 
-def load_model(options: LoadOptions, device: torch.device, is_steered: bool) -> tuple[Any, Any]:
+def has_own_code(options: LoadOptions, config: Any) -> bool:
+    """Whether the model is built by code of its own repository."""
+    own = getattr(config, "auto_map", None) or {}
+    return options.trust_remote_code and "AutoModelForImageTextToText" in own
+
+
+def steering_options(options: LoadOptions, config: Any, processor: Any) -> dict[str, Any]:
+    """What :func:`lmms_bapa.steering.intervene` needs to know about this model."""
+    row = steering_row(options, config)
+    return {"architecture": row, "tokenizer": processor.tokenizer}
+
+
+def steering_row(options: LoadOptions, config: Any) -> Architecture | None:
+    """The facts about the model's family, if the user replaced some of the table's."""
+    changes = options.architecture_changes
+    return with_options(config.model_type, **changes) if changes else None
+
+
+def load_model(
+    options: LoadOptions, preset: Preset, device: torch.device, is_steered: bool
+) -> tuple[Any, Any]:
     """Loads the model and its processor.
+
+    Args:
+        options: what the user asked for.
+        preset: the adapter's file.
+        device: where the model goes, unless a device map says otherwise.
+        is_steered: whether to refuse, before the weights are read, an architecture that the
+            interventions cannot reach.
 
     Returns:
         The model in evaluation mode on its device, and its processor, padding on the left.
 
     Raises:
-        UsageError: see :func:`locate` and :func:`check_config`; or no chat template.
+        UsageError: see :func:`locate`, :func:`check_config` and :func:`load_processor`; or a
+            missing package or PEFT adapter.
     """
     source = locate(options.pretrained)
-    config = check_config(options, source, is_steered)
-    common = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
-    processor = AutoProcessor.from_pretrained(source, **common)
-    tokenizer = getattr(processor, "tokenizer", None)
-    if tokenizer is None or not hasattr(processor, "apply_chat_template"):
-        raise UsageError(f"pretrained={options.pretrained}: its processor takes no chat messages")
-    if not (getattr(processor, "chat_template", None) or getattr(tokenizer, "chat_template", None)):
-        raise UsageError(
-            f"pretrained={options.pretrained}: its processor has no chat template; use an "
-            "instruction-tuned checkpoint, or save a chat_template.jinja into its folder"
-        )
-    tokenizer.padding_side = "left"
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    extra = weight_options(options, device)
+    config = check_config(options, preset, source)
+    is_known = is_steered and not has_own_code(options, config)
+    if is_known:
+        check_family(config, steering_row(options, config))
+    processor = load_processor(options, preset, source)
+    if is_known:
+        with torch.device("meta"):
+            empty = AutoModelForImageTextToText.from_config(config)
+        anatomy(empty, **steering_options(options, config, processor))
     on_cpu = device.type == "cpu" and options.device_map is None
     dtype = "float32" if options.dtype == "auto" and on_cpu else options.dtype
+    model = AutoModelForImageTextToText.from_pretrained(
+        source,
+        config=config,
+        dtype=dtype,
+        revision=options.revision,
+        trust_remote_code=options.trust_remote_code,
+        **extra,
+    )
+    if "device_map" not in extra:
+        model = model.to(device)
+    if options.peft is not None:
+        load_peft(model, options.peft)
+    return model.eval(), processor
+
+
+def weight_options(options: LoadOptions, device: torch.device) -> dict[str, Any]:
+    """Arguments of ``from_pretrained`` about where and how the weights are kept.
+
+    Raises:
+        UsageError: a package is missing.
+    """
     extra: dict[str, Any] = {}
     if options.attn_implementation is not None:
         extra["attn_implementation"] = options.attn_implementation
     if options.device_map is not None:
         extra["device_map"] = options.device_map
-    model = AutoModelForImageTextToText.from_pretrained(
-        source, config=config, dtype=dtype, **common, **extra
-    )
-    if options.device_map is None:
-        model = model.to(device)
-    return model.eval(), processor
+    for bits in ("load_in_8bit", "load_in_4bit"):
+        if getattr(options, bits):
+            _require_package("bitsandbytes", bits)
+            extra["quantization_config"] = BitsAndBytesConfig(**{bits: True})
+            extra.setdefault("device_map", {"": str(device)})  # quantized weights cannot be moved
+    if options.peft is not None:
+        _require_package("peft", "peft")
+    return extra
+
+
+def _require_package(name: str, option: str) -> None:
+    if importlib.util.find_spec(name) is None:
+        raise UsageError(f"{option} needs the package {name}: pip install {name}")
+
+
+def load_peft(model: Any, source: str) -> None:
+    """Puts a PEFT adapter into a model; the model stays of its own class.
+
+    Raises:
+        UsageError: there is none, or it does not fit.
+    """
+    try:
+        model.load_adapter(source)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(f"peft={source}: cannot be loaded onto this model ({reason})") from error

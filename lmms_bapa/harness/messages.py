@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lmms_eval.protocol import ChatMessages
 from PIL import Image
+from torch import Tensor
 
 from lmms_bapa.errors import UsageError
 
@@ -27,8 +28,18 @@ def as_rgb(image: Any) -> Image.Image:
         raise UsageError(f"a picture of the task cannot be read: {error}") from error
 
 
+def by_pictures(conversations: Sequence[list[dict[str, Any]]]) -> list[list[int]]:
+    """The numbers of the conversations with pictures, and of those without."""
+    counts = [len(ChatMessages(messages=c).extract_media()[0]) for c in conversations]
+    parts = [[i for i, n in enumerate(counts) if bool(n) == wanted] for wanted in (True, False)]
+    return [part for part in parts if part]
+
+
 def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any:
-    """Renders and tokenizes a batch of conversations by the checkpoint's own processor.
+    """Renders and tokenizes conversations by the checkpoint's own processor.
+
+    Many processors want one list of pictures a row and none of them takes an empty one, so text
+    alone and text with pictures are best encoded apart (see :func:`by_pictures`).
 
     Args:
         processor: the checkpoint's processor.
@@ -58,7 +69,6 @@ def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any
     # must not get a second one.
     bos = processor.tokenizer.bos_token
     has_bos = bos is not None and all(text.startswith(bos) for text in texts)
-    # Some processors want one list of pictures a row; none of them takes an empty list there.
     nested = all(pictures)
     images = pictures if nested else [image for row in pictures for image in row]
     return processor(
@@ -67,7 +77,30 @@ def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any
         padding=True,
         return_tensors="pt",
         add_special_tokens=not has_bos,
+        truncation=False,  # a saved tokenizer may cut prompts off
     )
+
+
+def check_image_tokens(ids: Tensor, conversations: Sequence[Any], image_token: int) -> None:
+    """Refuses a batch in which a picture left no trace in the prompt.
+
+    Args:
+        ids: token ids, shape (B, L).
+        conversations: the messages of each row.
+        image_token: id of the image token.
+
+    Raises:
+        UsageError: fewer image tokens than pictures.
+    """
+    for row, conversation in zip(ids, conversations, strict=True):
+        count = len(ChatMessages(messages=conversation).extract_media()[0])
+        found = int((row == image_token).sum())
+        if found < count:
+            raise UsageError(
+                f"a question with {count} picture(s) became a prompt with {found} image tokens: "
+                "the chat template leaves pictures out, or the tokenizer cuts prompts off; give "
+                "a template with chat_template=FILE"
+            )
 
 
 def move(batch: Any, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:

@@ -6,11 +6,22 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.validation import nearest, one_line
 from lmms_bapa.interventions import REGISTRY, Intervention
+
+# Processor options that the harness's users type as they are.
+PIXEL_LIMITS = ("min_pixels", "max_pixels")
+_PREFIX = "processor_"
 
 
 class LoadOptions(BaseModel):
@@ -24,6 +35,18 @@ class LoadOptions(BaseModel):
         device_map: passed to ``from_pretrained``, for models over several devices.
         attn_implementation: passed to ``from_pretrained``.
         batch_size: questions per forward pass.
+        max_new_tokens: length of a reply where the task does not limit it.
+        chat_template: file of a Jinja template that replaces the checkpoint's own.
+        processor: options of the checkpoint's processor; on the command line one by one, as
+            ``max_pixels=...``, ``min_pixels=...`` or ``processor_<name>=...``.
+        peft: folder or hub id of a PEFT adapter (such as LoRA) to load on top.
+        load_in_8bit: quantizes the weights while loading; needs bitsandbytes.
+        load_in_4bit: the same in four bits.
+        image_unit: ``image`` or ``run``, see :class:`lmms_bapa.steering.Architecture`; this and
+            the next three replace what the table says of the family.
+        image_token: the image token's id.
+        image_begin: the token that opens an image of several tiles.
+        image_last: the token right before the last tile of an image.
         trust_remote_code: runs code from the checkpoint's repository; off unless asked for.
     """
 
@@ -36,7 +59,34 @@ class LoadOptions(BaseModel):
     device_map: str | dict[str, Any] | None = None
     attn_implementation: str | None = None
     batch_size: int = Field(default=1, ge=1)
+    max_new_tokens: int = Field(default=1024, ge=1)
+    chat_template: str | None = None
+    processor: dict[str, Any] = Field(default_factory=dict)
+    peft: str | None = None
+    load_in_8bit: bool = False
+    load_in_4bit: bool = False
+    image_unit: Literal["image", "run"] | None = None
+    image_token: int | None = None
+    image_begin: int | str | None = None
+    image_last: int | str | None = None
     trust_remote_code: bool = False
+
+    @model_validator(mode="after")
+    def _one_quantization(self) -> LoadOptions:
+        if self.load_in_8bit and self.load_in_4bit:
+            raise ValueError("give one of load_in_8bit and load_in_4bit")
+        return self
+
+    @property
+    def architecture_changes(self) -> dict[str, Any]:
+        """Facts about the architecture that the user gave, by the names of the table's fields."""
+        facts = {
+            "unit": self.image_unit,
+            "image_token": self.image_token,
+            "begin": self.image_begin,
+            "last": self.image_last,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -57,7 +107,7 @@ def option_names(method: type[Intervention]) -> dict[str, str]:
 
 def known_options() -> list[str]:
     """Every key that ``model_args`` may have."""
-    names = list(LoadOptions.model_fields)
+    names = [*LoadOptions.model_fields, *PIXEL_LIMITS]
     for method in REGISTRY.values():
         names += option_names(method)
         if method.main is None:
@@ -126,17 +176,28 @@ def parse_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Adap
     """
     known = known_options()
     for key in (*given, *defaults):
-        if key not in known:
+        if key not in known and not key.startswith(_PREFIX):
             raise UsageError(f"unknown model_args key {key!r}: {nearest(key, known)}")
     merged = {**defaults, **given}
     if "pretrained" not in merged:
         raise UsageError("pretrained is missing: add pretrained=<hub id, folder or micro-llava>")
     own = {k: v for k, v in merged.items() if k in LoadOptions.model_fields and v is not None}
+    if isinstance(own.get("processor", {}), dict):
+        own["processor"] = own.get("processor", {}) | _processor_options(merged)
     try:
         load = LoadOptions(**own)
     except ValidationError as error:
         raise UsageError(one_line(error, LoadOptions)) from error
     return AdapterOptions(load, build_interventions(merged))
+
+
+def _processor_options(merged: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options that go to the processor, by the processor's names."""
+    return {
+        name.removeprefix(_PREFIX): value
+        for name, value in merged.items()
+        if value is not None and (name in PIXEL_LIMITS or name.startswith(_PREFIX))
+    }
 
 
 def describe(interventions: tuple[Intervention, ...]) -> str:

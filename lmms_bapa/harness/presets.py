@@ -26,25 +26,13 @@ def preset_path(name: str) -> Path:
     return folder("model_configs") / f"{name}.yaml"
 
 
-def load_preset(name: str) -> dict[str, Any]:
-    """Reads the default ``model_args`` of an adapter.
-
-    Raises:
-        ValueError: the YAML is not a mapping of options.
-    """
-    import yaml
-
-    content = yaml.safe_load(preset_path(name).read_text(encoding="utf-8")) or {}
-    if not isinstance(content, dict):
-        raise ValueError(f"{preset_path(name).name}: expected a mapping of model_args")
-    return content
-
-
 @cache
 def _adapter_class(name: str) -> type[HFBapa]:
     from lmms_bapa.harness.adapter import HFBapa
+    from lmms_bapa.harness.preset import load_preset
 
-    return type(name, (HFBapa,), {"defaults": load_preset(name), "__doc__": HFBapa.__doc__})
+    content = load_preset(preset_path(name))
+    return type(name, (HFBapa,), {"preset": content, "__doc__": HFBapa.__doc__})
 
 
 def __getattr__(name: str) -> Any:

@@ -65,7 +65,7 @@ class AGCI(Intervention):
 
     def embeddings(self, x: Tensor, tokens: Tokens) -> Tensor:
         """Injects into every image token; text is left as it is."""
-        image = tokens.segment > 0
+        image = tokens.visual
         segment = tokens.segment[image]
         if self.scope == "call":
             segment = torch.ones_like(segment)

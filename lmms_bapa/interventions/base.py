@@ -17,14 +17,18 @@ class Tokens:
 
     Attributes:
         segment: shape (B, L), 0 for text and padding, k > 0 for the tokens of the batch's k-th
-            image; two images never share a number.
-        surplus: shape (B, L), how many image tokens beyond the first of their image stand at or
-            before each token of its row, cached tokens included.
+            image; two images never share a number. Row breaks and tile markers inside an image
+            belong to it.
+        visual: shape (B, L), bool, True at image tokens proper: those whose embedding comes from
+            the vision encoder.
+        surplus: shape (B, L), how many tokens beyond the first of their image stand at or before
+            each token of its row, cached tokens included.
         index: shape (B, L), the position each token has when every token counts one. In decoders
             with one position axis these are the stock positions; in M-RoPE decoders they are not.
     """
 
     segment: Tensor
+    visual: Tensor
     surplus: Tensor
     index: Tensor
 

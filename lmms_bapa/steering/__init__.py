@@ -1,6 +1,13 @@
 """How an intervention reaches a Hugging Face model. Knows transformers, not the harness."""
 
-from lmms_bapa.steering.architecture import ARCHITECTURES, Anatomy, Architecture, anatomy
+from lmms_bapa.steering.architecture import (
+    Anatomy,
+    anatomy,
+    check_family,
+    image_token_id,
+    with_options,
+)
+from lmms_bapa.steering.architectures import ARCHITECTURES, Architecture
 from lmms_bapa.steering.errors import SteeringError, UnsupportedModelError
 from lmms_bapa.steering.steering import Steering, intervene
 
@@ -12,5 +19,8 @@ __all__ = [
     "SteeringError",
     "UnsupportedModelError",
     "anatomy",
+    "check_family",
+    "image_token_id",
     "intervene",
+    "with_options",
 ]

@@ -1,37 +1,15 @@
-"""Facts about architectures, and where an intervention takes hold of a given model."""
+"""Where an intervention takes hold of a given model."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
+from lmms_bapa.steering.architectures import ARCHITECTURES, Architecture
 from lmms_bapa.steering.errors import UnsupportedModelError
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What differs between model families, as data.
-
-    Attributes:
-        unit: what one entry of ``get_image_features().pooler_output`` is: a whole ``image``, or
-            nothing to rely on, so that an image is a ``run`` of adjacent image tokens.
-        axes: position axes of the rotary embedding: 1, or 3 for M-RoPE (time, height, width).
-        proven: whether the test suite proves the family.
-    """
-
-    unit: Literal["image", "run"] = "run"
-    axes: int = 1
-    proven: bool = False
-
-
-# One row a model type. A family that is not listed is treated by the defaults, and said to be
-# unproven when an intervention is switched on.
-ARCHITECTURES: dict[str, Architecture] = {
-    "llava": Architecture(unit="image", proven=True),
-    "qwen2_5_vl": Architecture(unit="image", axes=3, proven=True),
-}
 
 
 @dataclass(frozen=True)
@@ -45,6 +23,13 @@ class Anatomy:
         rotary: the decoder's rotary embedding modules.
         image_token: id of the image token.
         video_token: id of the video token, or None.
+        begin: ids of the token that opens an image (several, if the tokenizer writes it in
+            pieces), or None.
+        last: ids of the token right before an image's last tile, or None.
+        unclear: ids of the token that leaves open where an image ends, or None.
+        merge: side of the square of vision patches that become one token (of videos only).
+        deaf_layers: how many decoder layers do not see positions.
+        layers: how many decoder layers there are.
         architecture: the family's row.
     """
 
@@ -54,28 +39,143 @@ class Anatomy:
     rotary: list[nn.Module] = field(repr=False)
     image_token: int
     video_token: int | None
+    begin: tuple[int, ...] | None
+    last: tuple[int, ...] | None
+    unclear: tuple[int, ...] | None
+    merge: int
+    deaf_layers: int
+    layers: int
     architecture: Architecture
+
+    def remarks(self, moves_positions: bool) -> list[str]:
+        """What a user should know before trusting a run, a line each."""
+        lines = []
+        if self.architecture.status != "proven":
+            lines.append(
+                f"{self.model_type} is not among the proven architectures: "
+                f"{self.architecture.describe()}"
+            )
+        if moves_positions and self.deaf_layers:
+            kinds = " and ".join(self.architecture.deaf) or "other"
+            lines.append(
+                f"{self.model_type}: positions reach {self.layers - self.deaf_layers} of "
+                f"{self.layers} decoder layers; its {kinds} layers do not use them"
+            )
+        return lines
+
+
+def image_token_id(config: Any) -> int | None:
+    """The id of a model's image token, or None if neither table nor configuration has one."""
+    row = ARCHITECTURES.get(config.model_type)
+    if row is not None and row.image_token is not None:
+        return row.image_token
+    return _token(config, "image")
 
 
 def _token(config: Any, kind: str) -> int | None:
-    for suffix in ("id", "index"):
-        value = getattr(config, f"{kind}_token_{suffix}", None)
+    for name in (f"{kind}_token_id", f"{kind}_token_index"):
+        value = getattr(config, name, None)
         if isinstance(value, int):
             return value
     return None
 
 
-def _parent(model: nn.Module, child: nn.Module) -> nn.Module | None:
-    return next((m for m in model.modules() if any(c is child for c in m.children())), None)
+def _marker(wanted: str | int | None, config: Any, tokenizer: Any) -> tuple[int, ...] | None:
+    """The ids of a token named by id, by an attribute of the configuration, or by its text.
+
+    Raises:
+        LookupError: nothing of that name.
+    """
+    if wanted is None:
+        return None
+    value = wanted if isinstance(wanted, int) else getattr(config, wanted, None)
+    if isinstance(value, int):
+        return (value,)
+    if tokenizer is None:
+        raise LookupError(f"only the tokenizer's {wanted} tells: pass tokenizer=...")
+    number = tokenizer.convert_tokens_to_ids(wanted)
+    if number is not None and number != tokenizer.unk_token_id:
+        return (int(number),)
+    # Idefics3's tokenizer never learned its tile markers: the processor has them written in pieces.
+    pieces = tuple(tokenizer.encode(wanted, add_special_tokens=False))
+    if not pieces or tokenizer.unk_token_id in pieces:
+        raise LookupError(f"{wanted} tells, which this tokenizer does not have")
+    return pieces
 
 
-def _has_mrope(config: Any) -> bool:
-    rope = getattr(config.get_text_config(), "rope_parameters", None) or {}
-    return "mrope_section" in rope
+def _language_model(model: Any) -> Any:
+    """The text decoder, which has a configuration of text only.
+
+    Before transformers 5, ``get_decoder`` of some families stops at the module around it.
+    """
+    found = model.get_decoder() if hasattr(model, "get_decoder") else model
+    while (own := getattr(found, "config", None)) and own.get_text_config() is not own:
+        names = ("language_model", "text_model", "model")
+        inner = next((getattr(found, n) for n in names if hasattr(found, n)), None)
+        if inner is None:
+            break
+        found = inner
+    return found
 
 
-def anatomy(model: Any) -> Anatomy:
+def _merging(model: nn.Module, decoder: nn.Module) -> nn.Module | None:
+    """The innermost module around the decoder that has the vision encoder's features."""
+    around = [m for m in model.modules() if any(c is decoder for c in m.modules())]
+    return next((m for m in reversed(around) if hasattr(m, "get_image_features")), None)
+
+
+def _deaf_layers(config: Any, row: Architecture) -> list[bool]:
+    """Whether each of the decoder's layers does without positions."""
+    if row.heard is not None:
+        return [not uses for uses in getattr(config, row.heard)[: config.num_hidden_layers]]
+    return [kind in row.deaf for kind in getattr(config, "layer_types", None) or []]
+
+
+def _default_row(config: Any) -> Architecture:
+    text = config.get_text_config()
+    rope = getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
+    return Architecture(axes=len(rope.get("mrope_section", [0])))
+
+
+def _refusal(kind: str, reason: str) -> UnsupportedModelError:
+    return UnsupportedModelError(f"{kind}: {reason} (see: lmms-bapa models)")
+
+
+def check_family(config: Any, architecture: Architecture | None = None) -> int:
+    """Refuses what a configuration alone shows to be out of reach.
+
+    Args:
+        config: a model's configuration.
+        architecture: facts about the family; default: its row of the table.
+
+    Returns:
+        The id of the image token.
+
+    Raises:
+        UnsupportedModelError: see above.
+    """
+    kind, row = config.model_type, architecture or ARCHITECTURES.get(config.model_type)
+    if row is not None and row.status == "refused":
+        raise _refusal(kind, row.note)
+    if getattr(config, "is_encoder_decoder", False):
+        raise _refusal(kind, "encoder-decoder, its image tokens never enter the decoder's sequence")
+    if getattr(config.get_text_config(), "cross_attention_layers", None):
+        raise _refusal(kind, "images enter through cross-attention, not as tokens of the sequence")
+    given = row.image_token if row is not None else None
+    image_token = given if given is not None else _token(config, "image")
+    if image_token is None:
+        raise _refusal(kind, "the configuration names no image token, so images cannot be found")
+    return image_token
+
+
+def anatomy(model: Any, architecture: Architecture | None = None, tokenizer: Any = None) -> Anatomy:
     """Finds the parts of a transformers vision-language model.
+
+    Args:
+        model: the model.
+        architecture: facts about its family; default: its row of the table.
+        tokenizer: needed by the families whose tiles are told apart by tokens that their
+            configuration does not name.
 
     Raises:
         UnsupportedModelError: image tokens do not pass through a rotary decoder's embeddings, or
@@ -85,26 +185,53 @@ def anatomy(model: Any) -> Anatomy:
     kind = getattr(config, "model_type", None)
     if config is None or kind is None:
         raise UnsupportedModelError(f"{type(model).__name__} is not a transformers model")
+    row = architecture or ARCHITECTURES.get(kind) or _default_row(config)
+    image_token = check_family(config, row)
 
     def refuse(reason: str) -> UnsupportedModelError:
-        known = ", ".join(sorted(ARCHITECTURES))
-        return UnsupportedModelError(f"{kind}: {reason} (proven architectures: {known})")
+        return _refusal(kind, reason)
 
-    if getattr(config, "is_encoder_decoder", False):
-        raise refuse("encoder-decoder, its image tokens never enter the decoder's sequence")
-    if getattr(config.get_text_config(), "cross_attention_layers", None):
-        raise refuse("images enter through cross-attention, not through the token sequence")
-    image_token = _token(config, "image")
-    if image_token is None:
-        raise refuse("the configuration names no image token, so images cannot be found")
-    decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
-    base = _parent(model, decoder) if decoder is not None else None
-    if decoder is None or decoder is model or base is None:
+    decoder = _language_model(model)
+    if decoder is model:
         raise refuse("no separate language model inside")
-    if not hasattr(base, "get_image_features"):
+    base = _merging(model, decoder)
+    if base is None:
         raise refuse("image features are not merged into the decoder's embeddings")
+    if base is decoder:
+        raise refuse("its decoder merges the pictures itself, where they cannot be reached")
     rotary = [m for m in decoder.modules() if type(m).__name__.endswith("RotaryEmbedding")]
     if not rotary:
         raise refuse(f"its decoder {type(decoder).__name__} has no rotary position embedding")
-    row = ARCHITECTURES.get(kind) or Architecture(axes=3 if _has_mrope(config) else 1)
-    return Anatomy(kind, base, decoder, rotary, image_token, _token(config, "video"), row)
+    try:
+        wanted = (row.begin, row.last, row.unclear)
+        begin, last, unclear = (_marker(m, config, tokenizer) for m in wanted)
+    except LookupError as error:
+        raise refuse(f"which tiles are one picture {error}") from error
+    deaf = _deaf_layers(config.get_text_config(), row)
+    video_token = _token(config, "video")
+    return Anatomy(
+        model_type=kind,
+        base=base,
+        decoder=decoder,
+        rotary=rotary,
+        image_token=image_token,
+        # Some write frames with the image token; a video of theirs is told by its missing pictures.
+        video_token=None if video_token == image_token else video_token,
+        begin=begin,
+        last=last,
+        unclear=unclear,
+        merge=int(getattr(getattr(config, "vision_config", None), "spatial_merge_size", 1)),
+        deaf_layers=sum(deaf),
+        layers=len(deaf),
+        architecture=row,
+    )
+
+
+def with_options(kind: str, **changes: Any) -> Architecture:
+    """The row of a family with some of its facts replaced.
+
+    Args:
+        kind: the model type.
+        **changes: fields of :class:`Architecture`.
+    """
+    return dataclasses.replace(ARCHITECTURES.get(kind, Architecture()), **changes)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -13,10 +13,13 @@ from lmms_bapa.interventions import Tokens
 from lmms_bapa.steering import cache_state
 from lmms_bapa.steering.architecture import Anatomy
 from lmms_bapa.steering.errors import SteeringError
-from lmms_bapa.steering.spans import image_segments, surplus_tokens
+from lmms_bapa.steering.spans import image_segments, marker_ends, surplus_tokens
 
+# What of a video counts as one image: each of its (merged) frames, or all of them.
+VideoUnit = Literal["frame", "clip"]
 # What pictures are called on their way into a model's forward.
 PIXEL_ARGUMENTS = ("pixel_values", "pixel_values_images", "image_patches")
+VIDEO_ARGUMENTS = ("pixel_values_videos",)
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Call:
         ids: the token ids, shape (B, L), or None if the caller gave embeddings.
         mask: the attention mask as the caller gave it.
         has_pixels: whether pictures, raw or encoded, come with this call.
+        video_grid: frames, rows and columns of patches of each video, shape (videos, 3), or None.
         lengths: tokens of each image, where the architecture tells.
         tokens: what :func:`read_tokens` found.
         past: tokens in the cache before this call.
@@ -36,15 +40,40 @@ class Call:
     ids: Tensor | None
     mask: Any
     has_pixels: bool
+    video_grid: Tensor | None = None
     lengths: list[int] | None = None
     tokens: Tokens | None = None
     past: int = 0
     rotary_seen: bool = False
 
+    @property
+    def has_vision(self) -> bool:
+        """Whether pictures or videos come with this call."""
+        return self.has_pixels or self.video_grid is not None
+
+
+def read_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+    """What a call of the base model brings."""
+
+    def comes(kind: str, names: tuple[str, ...]) -> bool:
+        encoded = (kwargs.get("mm_encoder_outputs") or {}).get(kind)
+        return encoded is not None or any(kwargs.get(name) is not None for name in names)
+
+    ids = kwargs.get("input_ids", args[0] if args else None)
+    has_video = comes("video", VIDEO_ARGUMENTS)
+    return Call(
+        ids=ids,
+        mask=kwargs.get("attention_mask"),
+        has_pixels=comes("image", PIXEL_ARGUMENTS),
+        video_grid=kwargs.get("video_grid_thw") if has_video else None,
+    )
+
 
 def feature_lengths(features: Any) -> list[int] | None:
     """Tokens of each entry of an output of ``get_image_features``, or None if it does not tell."""
     pooled = getattr(features, "pooler_output", features)
+    if pooled is None:
+        pooled = features.last_hidden_state
     if isinstance(pooled, list | tuple) and pooled and all(torch.is_tensor(f) for f in pooled):
         return [f.shape[:-1].numel() for f in pooled]
     if torch.is_tensor(pooled) and pooled.dim() == 3:
@@ -72,8 +101,40 @@ def check_prompt(body: Anatomy, call: Call) -> None:
             f"image tokens (id {body.image_token}) are in the prompt, but no pictures came with "
             f"it as {', '.join(PIXEL_ARGUMENTS)} or mm_encoder_outputs"
         )
-    if body.video_token is not None and bool((ids == body.video_token).any()):
-        raise SteeringError("video tokens cannot be steered yet: ask about still images")
+    if body.video_token is None or not bool((ids == body.video_token).any()):
+        return
+    if not body.architecture.video:
+        raise SteeringError(
+            f"{body.model_type}: video tokens cannot be steered: ask about still images"
+        )
+    if call.video_grid is None:
+        raise SteeringError(
+            "video tokens are in the prompt, but no pixel_values_videos and video_grid_thw"
+        )
+
+
+def _segments(body: Anatomy, call: Call, video: VideoUnit) -> tuple[Tensor, Tensor]:
+    """The image of each token, and whether its embedding comes from the vision encoder."""
+    ids = call.ids
+    assert ids is not None
+    is_image = ids == body.image_token
+    begins = None if body.begin is None else marker_ends(ids, body.begin)
+    last = None if body.last is None else marker_ends(ids, body.last)
+    unclear = None if body.unclear is None else marker_ends(ids, body.unclear)
+    lengths = call.lengths
+    if body.architecture.unit == "row":
+        lengths = [count for count in is_image.sum(dim=1).tolist() if count]
+    segment = image_segments(is_image, lengths, begins, last, unclear)
+    if call.video_grid is None or body.video_token is None:
+        return segment, is_image
+    is_video = ids == body.video_token
+    lengths = []
+    for frames, height, width in call.video_grid.tolist():
+        size = height * width // body.merge**2
+        lengths += [size] * frames if video == "frame" else [size * frames]
+    clips = image_segments(is_video, lengths)
+    clips = torch.where(clips > 0, clips + segment.max(), 0)
+    return torch.where(clips > 0, clips, segment), is_image | is_video
 
 
 def check_axes(body: Anatomy, stock: Tensor) -> None:
@@ -91,7 +152,13 @@ def check_axes(body: Anatomy, stock: Tensor) -> None:
 
 
 def read_tokens(
-    body: Anatomy, call: Call, x: Tensor, kwargs: Mapping[str, Any], with_positions: bool
+    body: Anatomy,
+    call: Call,
+    x: Tensor,
+    kwargs: Mapping[str, Any],
+    *,
+    with_positions: bool,
+    video: VideoUnit,
 ) -> Tokens | None:
     """Finds the images of one call, together with those in its cache.
 
@@ -102,6 +169,7 @@ def read_tokens(
         kwargs: the decoder's keyword arguments.
         with_positions: whether positions are to be changed, so that images that are only in the
             cache matter too.
+        video: what of a video counts as one image.
 
     Returns:
         The tokens, or None if there is no image that matters.
@@ -115,27 +183,28 @@ def read_tokens(
     if call.past == 0:
         cache_state.clear(cache)
     state = cache_state.load(cache)
-    if not call.has_pixels and (state is None or not with_positions):
+    if not call.has_vision and (state is None or not with_positions):
         return None
     before = state.surplus_before(call.past, x.shape[0]) if state is not None else None
     # M-RoPE only: with one position axis the stock positions are the index, and the rotary
     # embedding will be given them.
     index = _index(body, call, x, kwargs) if body.architecture.axes > 1 else call.ids
-    if not call.has_pixels:
+    if not call.has_vision:
         # All text, even if a generated token happens to be the image token.
         assert before is not None
-        return Tokens(torch.zeros_like(call.ids), before.expand_as(call.ids), index)
-    is_image = call.ids == body.image_token
-    if state is not None and state.is_cut_by(is_image, call.past):
+        none = torch.zeros_like(call.ids)
+        return Tokens(none, none.bool(), before.expand_as(call.ids), index)
+    try:
+        segment, visual = _segments(body, call, video)
+    except ValueError as error:
+        note = f" ({body.architecture.note})" if body.architecture.note else ""
+        raise SteeringError(f"{body.model_type}: {error}{note}") from error
+    if state is not None and state.is_cut_by(visual, call.past):
         raise SteeringError(
             "an image was split over two prefill chunks: leave prefill_chunk_size unset"
         )
-    try:
-        segment = image_segments(is_image, call.lengths)
-    except ValueError as error:
-        raise SteeringError(f"{body.model_type}: {error}") from error
     surplus = surplus_tokens(segment)
-    return Tokens(segment, surplus if before is None else surplus + before, index)
+    return Tokens(segment, visual, surplus if before is None else surplus + before, index)
 
 
 def _index(body: Anatomy, call: Call, x: Tensor, kwargs: Mapping[str, Any]) -> Tensor:

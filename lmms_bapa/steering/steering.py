@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import logging
 import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import fields, replace
 from types import TracebackType
 from typing import Any
 
@@ -16,16 +18,19 @@ from torch.utils.hooks import RemovableHandle
 from lmms_bapa.interventions import Intervention, Tokens
 from lmms_bapa.steering import cache_state
 from lmms_bapa.steering.architecture import Anatomy, anatomy
-from lmms_bapa.steering.errors import SteeringError
+from lmms_bapa.steering.architectures import Architecture
+from lmms_bapa.steering.errors import SteeringError, UnsupportedModelError
 from lmms_bapa.steering.reading import (
-    PIXEL_ARGUMENTS,
     Call,
+    VideoUnit,
     check_axes,
     check_prompt,
     feature_lengths,
+    read_call,
     read_tokens,
 )
 
+_LOGGER = logging.getLogger(__name__)
 # Models that are steered now; a second handle on the same model would apply its changes on top.
 _STEERED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
@@ -40,21 +45,35 @@ class Steering:
     Args:
         model: a transformers vision-language model.
         interventions: applied in the order given; those that change nothing attach nothing.
+        architecture: facts about the model's family; default: its row of the table.
+        tokenizer: needed by the families whose tiles only the tokenizer tells apart.
+        video: what counts as one image in a video: each ``frame`` that the vision encoder gives
+            (Qwen's merge two sampled frames into one), or the whole ``clip``.
 
     Raises:
         UnsupportedModelError: the architecture cannot take an intervention.
         SteeringError: the model is steered already.
     """
 
-    def __init__(self, model: Any, *interventions: Intervention) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *interventions: Intervention,
+        architecture: Architecture | None = None,
+        tokenizer: Any = None,
+        video: VideoUnit = "frame",
+    ) -> None:
         self.interventions = interventions
+        self._video = video
         self.active = [i for i in interventions if not i.is_identity]
         self.anatomy: Anatomy | None = None
         self._call: Call | None = None
         self._undo = ExitStack()
         if not self.active:
             return
-        body = self.anatomy = anatomy(model)
+        body = self.anatomy = anatomy(model, architecture, tokenizer)
+        if self._moves_positions and body.layers and body.deaf_layers == body.layers:
+            raise UnsupportedModelError(f"{body.model_type}: none of its layers uses positions")
         if body.base in _STEERED:
             raise SteeringError("this model is steered already: remove the other handle first")
         with ExitStack() as undo:
@@ -62,6 +81,8 @@ class Steering:
             _STEERED.add(body.base)
             undo.callback(_STEERED.discard, body.base)
             self._undo = undo.pop_all()
+        for remark in body.remarks(self._moves_positions):
+            _LOGGER.warning(remark)
 
     def __enter__(self) -> Steering:
         return self
@@ -123,12 +144,10 @@ class Steering:
     # The hooks, in the order in which one forward pass meets them.
 
     def _enter_base(self, _: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        ids = kwargs.get("input_ids", args[0] if args else None)
-        encoded = (kwargs.get("mm_encoder_outputs") or {}).get("image")
-        has_pixels = encoded is not None or any(kwargs.get(n) is not None for n in PIXEL_ARGUMENTS)
-        call = Call(ids, kwargs.get("attention_mask"), has_pixels)
+        call = read_call(args, kwargs)
         assert self.anatomy is not None
         check_prompt(self.anatomy, call)
+        encoded = (kwargs.get("mm_encoder_outputs") or {}).get("image")
         if encoded is not None and self.anatomy.architecture.unit == "image":
             call.lengths = feature_lengths(encoded)
         self._call = call
@@ -142,11 +161,20 @@ class Steering:
                 "the decoder got merged embeddings without token ids, so its images cannot be "
                 "found: pass input_ids (and pixel_values) to the whole model instead"
             )
-        if call is None or x is None:
+        if call is None or (x is None and not call.has_vision):
             return None
+        if x is None:
+            raise SteeringError("the decoder got no embeddings, so nothing can be steered")
         assert self.anatomy is not None
-        call.tokens = read_tokens(self.anatomy, call, x, kwargs, self._moves_positions)
-        if call.tokens is not None and call.has_pixels:
+        call.tokens = read_tokens(
+            self.anatomy,
+            call,
+            x,
+            kwargs,
+            with_positions=self._moves_positions,
+            video=self._video,
+        )
+        if call.tokens is not None and call.has_vision:
             tokens = _on(call.tokens, x.device)
             for intervention in self.active:
                 if intervention.changes_embeddings():
@@ -167,7 +195,7 @@ class Steering:
         check_axes(self.anatomy, stock)
         tokens = _on(call.tokens, stock.device)
         if stock.dim() == 2:
-            tokens = Tokens(tokens.segment, tokens.surplus, stock)
+            tokens = replace(tokens, index=stock)
         positions = stock
         for intervention in self.active:
             if intervention.moves_positions():
@@ -198,10 +226,16 @@ class Steering:
 def _on(tokens: Tokens, device: torch.device) -> Tokens:
     if tokens.segment.device == device:
         return tokens
-    return Tokens(*(t.to(device) for t in (tokens.segment, tokens.surplus, tokens.index)))
+    return Tokens(**{f.name: getattr(tokens, f.name).to(device) for f in fields(tokens)})
 
 
-def intervene(model: Any, *interventions: Intervention) -> Steering:
+def intervene(
+    model: Any,
+    *interventions: Intervention,
+    architecture: Architecture | None = None,
+    tokenizer: Any = None,
+    video: VideoUnit = "frame",
+) -> Steering:
     """Switches interventions on.
 
     Example:
@@ -210,8 +244,13 @@ def intervene(model: Any, *interventions: Intervention) -> Steering:
     Args:
         model: a transformers vision-language model.
         interventions: for instance ``BaPA()``, ``AGCI(0.3)``.
+        architecture: see :class:`Steering`.
+        tokenizer: see :class:`Steering`.
+        video: see :class:`Steering`.
 
     Returns:
         The handle: a context manager with a ``remove()`` method.
     """
-    return Steering(model, *interventions)
+    return Steering(
+        model, *interventions, architecture=architecture, tokenizer=tokenizer, video=video
+    )

@@ -1,0 +1,43 @@
+"""What one YAML of ``model_configs/`` may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.validation import one_line
+
+
+class Preset(BaseModel):
+    """One adapter, as its YAML describes it.
+
+    Attributes:
+        model_types: the architectures that it is for; none: any.
+        fallback_template: Jinja chat template for checkpoints that have none.
+        model_args: default ``model_args``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    model_types: list[str] = Field(default_factory=list)
+    fallback_template: str | None = None
+    model_args: dict[str, Any] = Field(default_factory=dict)
+
+
+def load_preset(path: Path) -> Preset:
+    """Reads the YAML of an adapter.
+
+    Raises:
+        UsageError: the YAML is not a mapping of a preset's fields.
+    """
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(content, dict):
+        raise UsageError(f"{path.name}: expected {', '.join(Preset.model_fields)}")
+    try:
+        return Preset(**content)
+    except ValidationError as error:
+        raise UsageError(f"{path.name}: {one_line(error, Preset)}") from error

@@ -1,0 +1,79 @@
+"""Loads a checkpoint's processor: its options, its chat template, its padding."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoProcessor
+
+from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.options import LoadOptions
+from lmms_bapa.harness.preset import Preset
+from lmms_bapa.harness.validation import nearest
+
+
+def load_processor(options: LoadOptions, preset: Preset, source: str) -> Any:
+    """Loads the processor of a checkpoint.
+
+    Args:
+        options: what the user asked for.
+        preset: the adapter's file, which may have a template for checkpoints that have none.
+        source: a folder or hub id.
+
+    Returns:
+        The processor, padding on the left.
+
+    Raises:
+        UsageError: it cannot be loaded, does not know an option, or has no chat template.
+    """
+    common = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
+    try:
+        processor = AutoProcessor.from_pretrained(source, **common, **options.processor)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(
+            f"pretrained={options.pretrained}: its processor cannot be loaded ({reason})"
+        ) from error
+    tokenizer = getattr(processor, "tokenizer", None)
+    if tokenizer is None or not hasattr(processor, "apply_chat_template"):
+        raise UsageError(f"pretrained={options.pretrained}: its processor takes no chat messages")
+    known = _known_options(processor)
+    for name in options.processor:
+        if name not in known:
+            raise UsageError(
+                f"{name}: not an option of {type(processor).__name__}: {nearest(name, known)}"
+            )
+    _set_template(processor, options, preset)
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return processor
+
+
+def _known_options(processor: Any) -> list[str]:
+    """The options that a processor and its image processor take."""
+    pictures = getattr(processor, "image_processor", None)
+    names = {n for part in (processor, pictures) for n in inspect.signature(type(part)).parameters}
+    names |= set(getattr(getattr(pictures, "valid_kwargs", None), "__annotations__", {}))
+    parts = {"self", "args", "kwargs", "chat_template", *getattr(processor, "attributes", ())}
+    return sorted(names - parts)
+
+
+def _set_template(processor: Any, options: LoadOptions, preset: Preset) -> None:
+    if options.chat_template is not None:
+        path = Path(options.chat_template).expanduser()
+        if not path.is_file():
+            raise UsageError(f"chat_template={options.chat_template}: no such file")
+        processor.chat_template = path.read_text(encoding="utf-8")
+        return
+    own = getattr(processor, "chat_template", None) or processor.tokenizer.chat_template
+    if own:
+        return
+    if preset.fallback_template is None:
+        raise UsageError(
+            f"pretrained={options.pretrained}: its processor has no chat template; use an "
+            "instruction-tuned checkpoint, or give one with chat_template=FILE"
+        )
+    processor.chat_template = preset.fallback_template

@@ -1,0 +1,158 @@
+"""What differs between model families, as data: one row for each type that transformers knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The facts about one family.
+
+    Attributes:
+        status: ``proven`` by the test suite on a small random model; ``expected`` to work, since
+            the model code has the common shape; or ``refused``.
+        unit: what one entry of the vision encoder's output is: a whole ``image``, or nothing to
+            rely on, so that an image is a ``run`` of adjacent image tokens, or all those of a
+            ``row`` of the batch.
+        axes: position axes of the rotary embedding: 1, or more for M-RoPE (time, height, width).
+        begin: the token that opens an image of several runs (tiles): its id, the name of an
+            attribute of the configuration, or its text.
+        last: the token right before the last tile of an image, named as ``begin`` is.
+        unclear: the token that may stand between tiles and between images alike, named as
+            ``begin`` is; prompts in which it alone parts two runs are refused.
+        deaf: the decoder's layer types that do not use positions.
+        heard: where layer types do not tell, the decoder configuration's list that has a zero for
+            each layer that does not use positions.
+        video: whether videos can be steered; their frames are found by ``video_grid_thw``.
+        image_token: the image token's id, where the configuration does not name it.
+        note: why it is refused or only expected, or what else a user should know.
+    """
+
+    status: Literal["proven", "expected", "refused"] = "expected"
+    unit: Literal["image", "run", "row"] = "run"
+    axes: int = 1
+    begin: str | int | None = None
+    last: str | int | None = None
+    unclear: str | int | None = None
+    deaf: tuple[str, ...] = ()
+    heard: str | None = None
+    video: bool = False
+    image_token: int | None = None
+    note: str = ""
+
+    def describe(self) -> str:
+        """What counts as one image."""
+        if self.unit == "image":
+            return "an image is what the vision encoder says"
+        if self.unit == "row":
+            return "all image tokens of a prompt are one image"
+        if self.begin is not None:
+            return f"an image is all image tokens after one {self.begin}"
+        if self.last is not None:
+            return f"an image ends with the tile after {self.last}"
+        return "each run of adjacent image tokens is taken for one image"
+
+
+def _proven(**facts: object) -> Architecture:
+    return Architecture(status="proven", **facts)  # type: ignore[arg-type]
+
+
+def _refused(note: str) -> Architecture:
+    return Architecture(status="refused", note=note)
+
+
+_CROSS = "images enter through cross-attention, not through the token sequence"
+_ENCODER_DECODER = "encoder-decoder, its image tokens never enter the decoder's sequence"
+_OWN_GENERATE = "its generate() hands merged embeddings to the language model, past the hooks"
+_DISTANCE = "no rotary position embedding, but a learned bias on the distance between tokens"
+_SINUSOIDAL = "no rotary position embedding: sinusoidal ones are added to the token embeddings"
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "blip": _refused(_CROSS),
+    "blip-2": _refused(_OWN_GENERATE),
+    "chameleon": _refused(
+        "its decoder merges the pictures itself, where their embeddings cannot be reached"
+    ),
+    "cohere_compass": _proven(unit="image", axes=3),
+    "cosmos3_edge": _proven(unit="image", axes=3),
+    "cosmos3_omni": _proven(unit="image", axes=3),
+    "deepseek_ocr2": _proven(unit="image"),
+    "deepseek_vl": _proven(unit="image"),
+    "deepseek_vl_hybrid": _proven(unit="image"),
+    "diffusion_gemma": _refused(
+        "text comes from a diffusion decoder, which has positions of its own"
+    ),
+    "dots3_note": _proven(unit="image"),
+    "emu3": _proven(unit="image"),
+    "ernie4_5_vl_moe": _proven(unit="image", axes=3),
+    "evolla": _refused("reads proteins, not images, and through cross-attention"),
+    "exaone4_5": _proven(unit="image", deaf=("full_attention",)),
+    "fast_vlm": _proven(unit="image"),
+    "florence2": _refused(_ENCODER_DECODER),
+    "fuyu": _proven(unit="row"),
+    "gemma3": _proven(unit="image"),
+    "gemma3n": _proven(unit="image"),
+    "gemma4": _proven(unit="image"),
+    "gemma4_unified": _proven(unit="image"),
+    "git": _refused("no image tokens in the prompt, and no rotary position embedding"),
+    "glm46v": _proven(unit="image", axes=3),
+    "glm4v": _proven(unit="image", axes=3),
+    "glm4v_moe": _proven(unit="image", axes=3),
+    "glm5_next": _refused("its decoder has no position embedding at all"),
+    "glm_ocr": _proven(unit="image", axes=3),
+    "glmga": _proven(unit="image", axes=3),
+    "hunyuan_vl": _proven(unit="image", axes=4),
+    "hyperclovax_vision_v2": _proven(unit="image"),
+    "idefics": _refused(_CROSS),
+    "idefics3": _proven(last="<global-img>"),
+    "inkling2": _refused(_DISTANCE),
+    "inkling_mm_model": _refused(_DISTANCE),
+    "instructblip": _refused(_OWN_GENERATE),
+    "instructblipvideo": _refused(_OWN_GENERATE),
+    "janus": _proven(unit="image"),
+    "kimi_k25": _proven(unit="image"),
+    "kosmos-2": _refused(_SINUSOIDAL),
+    "kosmos-2.5": _refused(_SINUSOIDAL),
+    "lighton_ocr": _proven(unit="image"),
+    "llama4": _proven(begin="boi_token_index", deaf=("full_attention",)),
+    "llava": _proven(unit="image"),
+    "llava_next": _proven(unit="image"),
+    "llava_next_video": _proven(unit="image"),
+    "llava_onevision": _proven(unit="image"),
+    "minicpm_ocr": _proven(begin="<image>", axes=3, deaf=("linear_attention",)),
+    "minicpmv4_6": _proven(begin="<image>", axes=3, deaf=("linear_attention",)),
+    "minicpmv4_7": _proven(begin="image_start_id", axes=3, deaf=("linear_attention",)),
+    "minimax_m3_vl": _proven(unit="image"),
+    "mistral3": _proven(unit="image"),
+    "mistral4": _refused("a language model without vision: steer the mistral3 model around it"),
+    "mistral_large4": _proven(unit="image", heard="no_rope_layers"),
+    "mllama": _refused(_CROSS),
+    "molmo2": _proven(unit="image"),
+    "muse_glimmer": _proven(unit="image", heard="layer_rope_theta"),
+    "muse_spark": _proven(unit="image", heard="layer_rope_theta"),
+    "nemotron_h_omni": _refused("no rotary position embedding: its Mamba layers keep the order"),
+    "paddleocr_vl": _proven(unit="image", axes=3),
+    "paligemma": _proven(unit="image"),
+    "pi0": _refused("gives robot actions by flow matching, not text"),
+    "pix2struct": _refused(_ENCODER_DECODER),
+    "pp_formulanet": _refused(_ENCODER_DECODER),
+    "qwen2_5_omni_thinker": _proven(unit="image", axes=3),
+    "qwen2_5_vl": _proven(unit="image", axes=3, video=True),
+    "qwen2_vl": _proven(unit="image", axes=3, video=True),
+    "qwen3_5": _proven(unit="image", axes=3, deaf=("linear_attention",)),
+    "qwen3_5_moe": _proven(unit="image", axes=3, deaf=("linear_attention",)),
+    "qwen3_omni_moe_thinker": _proven(unit="image", axes=3),
+    "qwen3_vl": _proven(unit="image", axes=3),
+    "qwen3_vl_moe": _proven(unit="image", axes=3),
+    "shieldgemma2": _proven(unit="image"),
+    "step3p7": _proven(unit="image"),
+    "t5gemma2": _refused(_ENCODER_DECODER),
+    "udop": _refused(_ENCODER_DECODER),
+    "unlimited_ocr": _proven(unit="image"),
+    "video_llama_3": _proven(unit="image"),
+    "video_llava": _proven(unit="image"),
+    "vipllava": _proven(unit="image"),
+    "vision-encoder-decoder": _refused(_ENCODER_DECODER),
+}

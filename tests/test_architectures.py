@@ -1,0 +1,208 @@
+"""The proof that the interventions reach each architecture, one and the same for all of them."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lmms_bapa.interventions import AGCI, BaPA
+from lmms_bapa.steering import Steering, intervene
+
+from .steering_tools import decoder_input, hooks_of
+from .tiny import TINY, Tiny
+from .tiny.spec import IMAGE, Row, taken_by
+
+NEW = 4
+ONE: Row = [4, "a", 5]
+TWO: Row = [3, "a", 2, "b", 4]
+FIRST: Row = ["b", 7]
+NONE: Row = [6]
+
+
+@pytest.fixture(scope="module", params=sorted(TINY))
+def tiny(request: pytest.FixtureRequest) -> tuple[Tiny, Any]:
+    spec = TINY[request.param]
+    return spec, spec.build(request.param)
+
+
+def rows_of(spec: Tiny) -> list[Row]:
+    return [ONE, TWO if spec.several else [2, "b", 6], NONE, FIRST]
+
+
+def steer(spec: Tiny, model: Any, *interventions: Any) -> Steering:
+    return intervene(model, *interventions, tokenizer=spec.tokenizer)
+
+
+def logits(model: Any, batch: dict[str, Any]) -> Tensor:
+    with torch.no_grad():
+        return model(**copy.deepcopy(taken_by(model, batch))).logits
+
+
+def generate(model: Any, batch: dict[str, Any], **kwargs: Any) -> Any:
+    return model.generate(
+        **copy.deepcopy(taken_by(model, batch)),
+        do_sample=False,
+        max_new_tokens=NEW,
+        return_dict_in_generate=True,
+        output_logits=True,
+        **kwargs,
+    )
+
+
+def assert_same(got: Tensor, want: Tensor) -> None:
+    """Equal but for the rounding of single precision: 1e-5 of the largest logit."""
+    bound = 1e-5 * max(1.0, float(want.abs().max()))
+    torch.testing.assert_close(got, want, atol=bound, rtol=0)
+
+
+def rotary_positions(model: Any, batch: dict[str, Any], axes: int) -> list[Tensor]:
+    """What each rotary module was given in a generation: (axes, B, prompt + steps) each."""
+    decoder = model.get_decoder()
+    passes: dict[tuple[str, int], list[Tensor]] = defaultdict(list)
+    calls: dict[str, int] = defaultdict(int)
+    handles = []
+
+    def spy_on(name: str, module: Any) -> None:
+        def record(_: Any, args: Any, kwargs: Any) -> None:
+            positions = kwargs["position_ids"] if "position_ids" in kwargs else args[1]
+            calls[name] += 1  # some are called once for each kind of layer
+            passes[name, calls[name]].append(positions.detach().clone())
+
+        handles.append(module.register_forward_pre_hook(record, with_kwargs=True))
+
+    for name, module in decoder.named_modules():
+        if type(module).__name__.endswith("RotaryEmbedding"):
+            spy_on(name, module)
+    handles.append(decoder.register_forward_pre_hook(lambda *_: calls.clear()))
+    generate(model, batch)
+    for handle in handles:
+        handle.remove()
+    assert passes
+    rows = batch["input_ids"].shape[0]
+    return [
+        torch.cat(
+            [(s if s.dim() == 3 else s[None]).float().expand(axes, rows, -1) for s in steps], -1
+        )
+        for steps in passes.values()
+    ]
+
+
+def positions_by_hand(spec: Tiny, row: Row) -> list[int]:
+    """The paper's words: a picture takes one position, the text goes on behind it."""
+    positions: list[int] = []
+    p = spec.first
+    for is_picture, ids in [*spec.layout(row), (False, [0] * (NEW - 1))]:
+        positions += [p] * len(ids) if is_picture else range(p, p + len(ids))
+        p += bool(ids) if is_picture else len(ids)
+    return positions
+
+
+def test_off_is_bit_identical_and_nothing_is_left(tiny: tuple[Tiny, Any]) -> None:
+    spec, model = tiny
+    batch = spec.inputs(rows_of(spec))
+    before, tokens, hooks = logits(model, batch), generate(model, batch), hooks_of(model)
+    with steer(spec, model, BaPA(strength=0), AGCI(0.0)):
+        assert hooks_of(model) == hooks
+        assert torch.equal(logits(model, batch), before)
+    with steer(spec, model, BaPA(), AGCI(0.5)):
+        assert hooks_of(model) != hooks
+    assert hooks_of(model) == hooks
+    again = generate(model, batch)
+    assert torch.equal(again.sequences, tokens.sequences)
+    assert all(map(torch.equal, again.logits, tokens.logits))
+
+
+@pytest.mark.parametrize("method", [BaPA(), AGCI(0.5)], ids=["bapa", "agci"])
+def test_each_method_changes_what_follows_a_picture_and_nothing_before(
+    tiny: tuple[Tiny, Any], method: Any
+) -> None:
+    spec, model = tiny
+    batch = spec.inputs([ONE])
+    stock = logits(model, batch)
+    with steer(spec, model, method):
+        steered = logits(model, batch)
+        text = spec.inputs([NONE])
+        with_text = logits(model, text)
+    assert (steered[:, -1] - stock[:, -1]).abs().max() > 1e-3 * stock.abs().max()
+    assert torch.equal(with_text, logits(model, text))
+
+
+def test_positions_equal_the_hand_computed_list(tiny: tuple[Tiny, Any]) -> None:
+    spec, model = tiny
+    rows = rows_of(spec)
+    batch = spec.inputs(rows)
+    stock = rotary_positions(model, batch, spec.axes)
+    with steer(spec, model, BaPA()):
+        balanced = rotary_positions(model, batch, spec.axes)
+    with steer(spec, model, BaPA(strength=0.5)):
+        half = rotary_positions(model, batch, spec.axes)
+    assert len(stock) == len(balanced) == len(half)
+    for i, row in enumerate(rows):
+        want = torch.tensor(positions_by_hand(spec, row)).float().expand(spec.axes, -1)
+        pad = int((batch["attention_mask"][i] == 0).sum())
+        if spec.counts_padding:
+            want = want + pad
+        for a, b, c in zip(stock, balanced, half, strict=True):
+            assert torch.equal(b[:, i, pad:], want)
+            torch.testing.assert_close(c[:, i, pad:], (a[:, i, pad:] + want) / 2)
+
+
+def test_decoding_with_a_cache_equals_a_recompute(tiny: tuple[Tiny, Any]) -> None:
+    spec, model = tiny
+    batch = spec.inputs([TWO if spec.several else ONE])
+    for setting in ([BaPA(), AGCI(0.3)], [BaPA(strength=0.5)]):
+        with steer(spec, model, *setting):
+            cached = generate(model, batch)
+            whole = logits(model, spec.extended(batch, cached.sequences[:, :-1]))
+        assert_same(torch.stack(cached.logits, dim=1), whole[:, -NEW:])
+
+
+def test_a_row_in_a_batch_equals_the_row_alone(tiny: tuple[Tiny, Any]) -> None:
+    spec, model = tiny
+    rows = rows_of(spec)
+    with steer(spec, model, BaPA(), AGCI(0.3)):
+        together = torch.stack(generate(model, spec.inputs(rows)).logits, dim=1)
+        for i, row in enumerate(rows):
+            alone = torch.stack(generate(model, spec.inputs([row])).logits, dim=1)
+            assert_same(together[i : i + 1], alone)
+
+
+def test_agci_equals_the_formula_on_each_picture(tiny: tuple[Tiny, Any]) -> None:
+    spec, model = tiny
+    rows = rows_of(spec)
+    batch = spec.inputs(rows)
+    stock = decoder_input(model, batch)
+    with steer(spec, model, AGCI(0.7)):
+        got = decoder_input(model, batch)
+    want = stock.clone()
+    for i, row in enumerate(rows):
+        at = int((batch["attention_mask"][i] == 0).sum())
+        for is_picture, ids in spec.layout(row):
+            if is_picture:
+                places = [at + j for j, token in enumerate(ids) if token == IMAGE]
+                v = stock[i, places]
+                g = v.mean(dim=0)
+                cosine = (v @ g) / (v.norm(dim=-1) * g.norm())
+                want[i, places] = v + 0.7 * (1 - cosine).unsqueeze(-1) * g
+            at += len(ids)
+    torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
+    text = batch["input_ids"] != IMAGE
+    assert torch.equal(got[text], stock[text])
+
+
+def test_beam_search_scores_equal_a_recompute(tiny: tuple[Tiny, Any]) -> None:
+    spec, model = tiny
+    if not spec.beam:
+        pytest.skip("the stock model's own beam search is wrong")
+    batch = spec.inputs([ONE])
+    with steer(spec, model, BaPA(), AGCI(0.3)):
+        found = generate(model, batch, num_beams=2, output_scores=True)
+        whole = logits(model, spec.extended(batch, found.sequences[:, :-1]))
+    steps = whole[:, -NEW:].log_softmax(-1)
+    chosen = steps.gather(-1, found.sequences[:, -NEW:, None]).sum() / NEW
+    assert_same(found.sequences_scores[0], chosen)
