@@ -110,3 +110,52 @@ def pictures(
         except (OSError, ValueError) as error:
             raise UsageError(f"cannot write {output}: {error}") from error
     print(output)
+
+
+@app.command()
+def models(
+    status: Annotated[
+        str | None, typer.Option(help="Only these: proven, expected or refused.")
+    ] = None,
+) -> None:
+    """Lists every architecture that transformers knows: proven, expected or refused, and why."""
+    from lmms_bapa.runs.coverage import STATUSES, count_line, coverage_table
+
+    with usage_errors():
+        if status is not None and status not in STATUSES:
+            raise UsageError(f"--status {status}: choose one of {', '.join(STATUSES)}")
+    console.print(coverage_table(status))
+    console.print(count_line(), highlight=False)
+
+
+@app.command()
+def verify(
+    model: Annotated[str, typer.Option(help="Hub id, folder, or an embedded model.")],
+    adapter: Annotated[
+        str, typer.Option(help="Adapter whose defaults to use, as after lmms-eval --model.")
+    ] = "hf_bapa",
+    model_args: Annotated[
+        str, typer.Option(help="Loading options, as for lmms-eval: dtype=bfloat16,device=cuda:0")
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="Markdown report, to paste into an issue.")
+    ] = None,
+) -> None:
+    """Checks the interventions on one checkpoint: off is off, positions, batching, cost, ..."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    with usage_errors():
+        if output is not None and not output.absolute().parent.is_dir():
+            raise UsageError(f"--output {output}: no such folder")
+        from lmms_bapa.runs.verification import load, run_checks
+        from lmms_bapa.verify import report
+
+        with console.status(f"loading {model}"):
+            subject = load(model, adapter, model_args)
+        findings = run_checks(subject, console)
+    title = report.describe(subject)
+    console.print(report.as_table(title, findings))
+    if output is not None:
+        output.write_text(report.as_markdown(title, findings), encoding="utf-8")
+        console.print(f"Report: {output}", soft_wrap=True)
+    if any(f.verdict == "FAIL" for f in findings):
+        raise typer.Exit(1)

@@ -9,6 +9,7 @@ import torch
 
 from lmms_bapa.interventions import BaPA
 
+from .tiny.spec import decoder_of, taken_by
 from .tiny_models import Row, TinyModel
 
 NEW = 5
@@ -37,7 +38,7 @@ SETTINGS = [
 
 def generate(model: Any, batch: dict[str, Any], **kwargs: Any) -> Any:
     return model.generate(
-        **copy.deepcopy(batch),
+        **copy.deepcopy(taken_by(model, batch)),
         do_sample=False,
         max_new_tokens=NEW,
         output_logits=True,
@@ -48,7 +49,7 @@ def generate(model: Any, batch: dict[str, Any], **kwargs: Any) -> Any:
 
 def logits(model: Any, batch: dict[str, Any]) -> torch.Tensor:
     with torch.no_grad():
-        return model(**copy.deepcopy(batch)).logits
+        return model(**copy.deepcopy(taken_by(model, batch))).logits
 
 
 def extended(batch: dict[str, Any], ids: torch.Tensor) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def decoder_input(model: Any, batch: dict[str, Any]) -> torch.Tensor:
     def record(_: Any, __: Any, kwargs: Any) -> None:
         seen.append(kwargs["inputs_embeds"].detach().clone())
 
-    handle = model.get_decoder().register_forward_pre_hook(record, with_kwargs=True)
+    handle = decoder_of(model).register_forward_pre_hook(record, with_kwargs=True)
     logits(model, batch)
     handle.remove()
     return seen[0]

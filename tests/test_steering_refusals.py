@@ -63,7 +63,7 @@ def test_video_is_refused() -> None:
     model = spec.build()
     batch = spec.inputs([NONE])
     batch["input_ids"][0, 2] = VIDEO
-    with intervene(model, BaPA()), pytest.raises(SteeringError, match="video_grid_thw"):
+    with intervene(model, BaPA()), pytest.raises(SteeringError, match="no pixel_values_videos"):
         model(**batch)
 
 

@@ -14,6 +14,8 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
+from .tiny.spec import in_its_words
+
 IMAGE, VIDEO, VISION_START, VISION_END, PAD = 100, 101, 102, 103, 0
 TEXT = dict(
     vocab_size=120,
@@ -150,7 +152,7 @@ def _qwen2_5_vl() -> Any:
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 2, 2]}
     config = Qwen2_5_VLConfig(
         vision_config=vision,
-        text_config=dict(TEXT, rope_parameters=rope),
+        text_config=in_its_words(dict(TEXT, rope_parameters=rope)),
         image_token_id=IMAGE,
         video_token_id=VIDEO,
         vision_start_token_id=VISION_START,

@@ -74,6 +74,7 @@ def build_tokenizer() -> Any:
         unk_token=UNKNOWN,
         extra_special_tokens={"image_token": IMAGE},
         padding_side="left",
+        model_input_names=["input_ids", "attention_mask"],  # old versions add token types
         clean_up_tokenization_spaces=False,
     )
 

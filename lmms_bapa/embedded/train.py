@@ -25,6 +25,7 @@ from lmms_bapa.embedded.evaluate import load, measure, naming_accuracy
 from lmms_bapa.embedded.language import build_processor
 from lmms_bapa.embedded.network import build_network
 from lmms_bapa.embedded.packing import Packer
+from lmms_bapa.embedded.portable import make_portable
 from lmms_bapa.embedded.recipe import SKEWS, Recipe
 from lmms_bapa.embedded.training import (
     learn_to_answer,
@@ -62,6 +63,7 @@ def save(folder: Path, model: Any, processor: Any, recipe: Recipe) -> None:
     for part in (config, config["text_config"], config["vision_config"]):
         part["dtype"] = "float32"
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    make_portable(folder)
     (folder / WEIGHTS).chmod(0o644)
     write_probe(folder, recipe)
 

@@ -16,6 +16,7 @@ from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.options import LoadOptions
 from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.processing import load_processor
+from lmms_bapa.harness.validation import reason
 from lmms_bapa.steering import Architecture, anatomy, check_family, with_options
 
 
@@ -59,8 +60,9 @@ def choose_device(wanted: str | None) -> torch.device:
         device = torch.device(wanted)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"device={wanted}: not available here ({reason}); try cpu") from error
+        raise UsageError(
+            f"device={wanted}: not available here ({reason(error)}); try cpu"
+        ) from error
     return device
 
 
@@ -76,9 +78,9 @@ def check_config(options: LoadOptions, preset: Preset, source: str) -> Any:
             source, revision=options.revision, trust_remote_code=remote
         )
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(
-            f"pretrained={options.pretrained}: cannot be loaded from a folder or the hub ({reason})"
+            f"pretrained={options.pretrained}: cannot be loaded from a folder or the hub "
+            f"({reason(error)})"
         ) from error
     kind = config.model_type
     if kind not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES and not has_own_code(options, config):
@@ -194,5 +196,6 @@ def load_peft(model: Any, source: str) -> None:
     try:
         model.load_adapter(source)
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(f"peft={source}: cannot be loaded onto this model ({reason})") from error
+        raise UsageError(
+            f"peft={source}: cannot be loaded onto this model ({reason(error)})"
+        ) from error

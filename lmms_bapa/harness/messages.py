@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from lmms_eval.protocol import ChatMessages
 from PIL import Image
 from torch import Tensor
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.validation import reason
 
 
 def as_rgb(image: Any) -> Image.Image:
@@ -49,9 +51,10 @@ def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any
         A ``BatchFeature`` of tensors, padded on the left.
 
     Raises:
-        UsageError: a conversation has a video or a sound.
+        UsageError: a conversation has a video or a sound, or the processor refuses it: too many
+            pictures or too few for its text, or none where there must be one.
     """
-    texts, pictures = [], []
+    asked, pictures = [], []
     for conversation in conversations:
         messages = ChatMessages(messages=conversation)
         images, videos, audios = messages.extract_media()
@@ -60,11 +63,20 @@ def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any
                 "this adapter takes text and still images, the task has video or audio"
             )
         pictures.append([as_rgb(image) for image in images])
-        texts.append(
-            processor.apply_chat_template(
-                messages.to_hf_messages(), tokenize=False, add_generation_prompt=True
-            )
-        )
+        asked.append(messages.to_hf_messages())
+    try:
+        return _process(processor, asked, pictures)
+    except (ValueError, IndexError, TemplateError) as error:
+        raise UsageError(
+            f"{type(processor).__name__} refuses a question: {reason(error)}"
+        ) from error
+
+
+def _process(processor: Any, messages: Sequence[Any], pictures: Sequence[list[Any]]) -> Any:
+    texts = [
+        processor.apply_chat_template(m, tokenize=False, add_generation_prompt=True)
+        for m in messages
+    ]
     # As the processor's own chat call does it: a template that writes the first token itself
     # must not get a second one.
     bos = processor.tokenizer.bos_token
@@ -82,7 +94,7 @@ def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any
 
 
 def check_image_tokens(ids: Tensor, conversations: Sequence[Any], image_token: int) -> None:
-    """Refuses a batch in which a picture left no trace in the prompt.
+    """Refuses a batch in which a picture left no trace in the prompt, or text looks like one.
 
     Args:
         ids: token ids, shape (B, L).
@@ -90,7 +102,7 @@ def check_image_tokens(ids: Tensor, conversations: Sequence[Any], image_token: i
         image_token: id of the image token.
 
     Raises:
-        UsageError: fewer image tokens than pictures.
+        UsageError: fewer image tokens than pictures, or image tokens without pictures.
     """
     for row, conversation in zip(ids, conversations, strict=True):
         count = len(ChatMessages(messages=conversation).extract_media()[0])
@@ -100,6 +112,11 @@ def check_image_tokens(ids: Tensor, conversations: Sequence[Any], image_token: i
                 f"a question with {count} picture(s) became a prompt with {found} image tokens: "
                 "the chat template leaves pictures out, or the tokenizer cuts prompts off; give "
                 "a template with chat_template=FILE"
+            )
+        if found and not count:
+            raise UsageError(
+                f"a question without pictures became a prompt with {found} image tokens: "
+                "its text spells the image token out"
             )
 
 

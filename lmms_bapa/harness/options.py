@@ -42,8 +42,8 @@ class LoadOptions(BaseModel):
         peft: folder or hub id of a PEFT adapter (such as LoRA) to load on top.
         load_in_8bit: quantizes the weights while loading; needs bitsandbytes.
         load_in_4bit: the same in four bits.
-        image_unit: ``image`` or ``run``, see :class:`lmms_bapa.steering.Architecture`; this and
-            the next three replace what the table says of the family.
+        image_unit: what counts as one image, see :class:`lmms_bapa.steering.Architecture`; this
+            and the next three replace what the table says of the family.
         image_token: the image token's id.
         image_begin: the token that opens an image of several tiles.
         image_last: the token right before the last tile of an image.
@@ -65,7 +65,7 @@ class LoadOptions(BaseModel):
     peft: str | None = None
     load_in_8bit: bool = False
     load_in_4bit: bool = False
-    image_unit: Literal["image", "run"] | None = None
+    image_unit: Literal["image", "run", "row", "first_n"] | None = None
     image_token: int | None = None
     image_begin: int | str | None = None
     image_last: int | str | None = None

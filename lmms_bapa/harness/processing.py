@@ -11,7 +11,7 @@ from transformers import AutoProcessor
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.options import LoadOptions
 from lmms_bapa.harness.preset import Preset
-from lmms_bapa.harness.validation import nearest
+from lmms_bapa.harness.validation import nearest, reason
 
 
 def load_processor(options: LoadOptions, preset: Preset, source: str) -> Any:
@@ -32,9 +32,8 @@ def load_processor(options: LoadOptions, preset: Preset, source: str) -> Any:
     try:
         processor = AutoProcessor.from_pretrained(source, **common, **options.processor)
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(
-            f"pretrained={options.pretrained}: its processor cannot be loaded ({reason})"
+            f"pretrained={options.pretrained}: its processor cannot be loaded ({reason(error)})"
         ) from error
     tokenizer = getattr(processor, "tokenizer", None)
     if tokenizer is None or not hasattr(processor, "apply_chat_template"):

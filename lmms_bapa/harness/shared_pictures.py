@@ -85,11 +85,16 @@ def encode_once(model: Any, tensors: dict[str, Any], repeats: Tensor | None) -> 
     row = ARCHITECTURES.get(model.config.model_type)
     if repeats is None or row is None or row.unit != "image" or row.axes > 1:
         return tensors
+    if "mm_encoder_outputs" not in inspect.signature(model.forward).parameters:
+        return tensors  # an older transformers takes pixels only
     features_of = model.base_model.get_image_features
     names = [n for n in inspect.signature(features_of).parameters if n in tensors]
     rows = repeats.tolist()
     first = [rows.index(i) for i in range(max(rows) + 1)]
     features = features_of(**{n: tensors[n][first] for n in names}, return_dict=True)
-    features.pooler_output = [features.pooler_output[i] for i in rows]
+    one_each = features.pooler_output
+    # A tensor stays one where all pictures are of one length.
+    is_tensor = torch.is_tensor(one_each)
+    features.pooler_output = one_each[rows] if is_tensor else [one_each[i] for i in rows]
     rest = {name: value for name, value in tensors.items() if name not in names}
     return rest | {"mm_encoder_outputs": {"image": features}}

@@ -1,4 +1,4 @@
-"""Turns a pydantic error into one line that a user can act on."""
+"""Turns an error into one line that a user can act on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ def nearest(key: str, known: list[str]) -> str:
     """A hint for an unknown key: the nearest known one, or all of them."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+
+
+def reason(error: Exception) -> str:
+    """The first line of what an error says, or its name if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def one_line(error: ValidationError, model: type[BaseModel]) -> str:

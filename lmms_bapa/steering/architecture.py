@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from lmms_bapa.steering.architectures import ARCHITECTURES, Architecture
+from lmms_bapa.steering.architectures import Architecture, row_of
 from lmms_bapa.steering.errors import UnsupportedModelError
 
 
@@ -27,7 +27,6 @@ class Anatomy:
             pieces), or None.
         last: ids of the token right before an image's last tile, or None.
         unclear: ids of the token that leaves open where an image ends, or None.
-        merge: side of the square of vision patches that become one token (of videos only).
         deaf_layers: how many decoder layers do not see positions.
         layers: how many decoder layers there are.
         architecture: the family's row.
@@ -42,7 +41,6 @@ class Anatomy:
     begin: tuple[int, ...] | None
     last: tuple[int, ...] | None
     unclear: tuple[int, ...] | None
-    merge: int
     deaf_layers: int
     layers: int
     architecture: Architecture
@@ -52,8 +50,8 @@ class Anatomy:
         lines = []
         if self.architecture.status != "proven":
             lines.append(
-                f"{self.model_type} is not among the proven architectures: "
-                f"{self.architecture.describe()}"
+                f"{self.model_type} is not among the proven architectures: taken for one image "
+                f"is {self.architecture.describe()}"
             )
         if moves_positions and self.deaf_layers:
             kinds = " and ".join(self.architecture.deaf) or "other"
@@ -66,7 +64,7 @@ class Anatomy:
 
 def image_token_id(config: Any) -> int | None:
     """The id of a model's image token, or None if neither table nor configuration has one."""
-    row = ARCHITECTURES.get(config.model_type)
+    row = row_of(config.model_type)
     if row is not None and row.image_token is not None:
         return row.image_token
     return _token(config, "image")
@@ -128,7 +126,10 @@ def _deaf_layers(config: Any, row: Architecture) -> list[bool]:
     """Whether each of the decoder's layers does without positions."""
     if row.heard is not None:
         return [not uses for uses in getattr(config, row.heard)[: config.num_hidden_layers]]
-    return [kind in row.deaf for kind in getattr(config, "layer_types", None) or []]
+    rope = getattr(config, "rope_parameters", None) or {}
+    types = getattr(config, "layer_types", None) or []
+    # The parameters may be given for each type; None then says that it has no rotary embedding.
+    return [kind in row.deaf or rope.get(kind, rope) is None for kind in types]
 
 
 def _default_row(config: Any) -> Architecture:
@@ -154,7 +155,7 @@ def check_family(config: Any, architecture: Architecture | None = None) -> int:
     Raises:
         UnsupportedModelError: see above.
     """
-    kind, row = config.model_type, architecture or ARCHITECTURES.get(config.model_type)
+    kind, row = config.model_type, architecture or row_of(config.model_type)
     if row is not None and row.status == "refused":
         raise _refusal(kind, row.note)
     if getattr(config, "is_encoder_decoder", False):
@@ -185,7 +186,7 @@ def anatomy(model: Any, architecture: Architecture | None = None, tokenizer: Any
     kind = getattr(config, "model_type", None)
     if config is None or kind is None:
         raise UnsupportedModelError(f"{type(model).__name__} is not a transformers model")
-    row = architecture or ARCHITECTURES.get(kind) or _default_row(config)
+    row = architecture or row_of(kind) or _default_row(config)
     image_token = check_family(config, row)
 
     def refuse(reason: str) -> UnsupportedModelError:
@@ -220,7 +221,6 @@ def anatomy(model: Any, architecture: Architecture | None = None, tokenizer: Any
         begin=begin,
         last=last,
         unclear=unclear,
-        merge=int(getattr(getattr(config, "vision_config", None), "spatial_merge_size", 1)),
         deaf_layers=sum(deaf),
         layers=len(deaf),
         architecture=row,
@@ -234,4 +234,4 @@ def with_options(kind: str, **changes: Any) -> Architecture:
         kind: the model type.
         **changes: fields of :class:`Architecture`.
     """
-    return dataclasses.replace(ARCHITECTURES.get(kind, Architecture()), **changes)
+    return dataclasses.replace(row_of(kind) or Architecture(), **changes)

@@ -13,7 +13,12 @@ from lmms_bapa.interventions import Tokens
 from lmms_bapa.steering import cache_state
 from lmms_bapa.steering.architecture import Anatomy
 from lmms_bapa.steering.errors import SteeringError
-from lmms_bapa.steering.spans import image_segments, marker_ends, surplus_tokens
+from lmms_bapa.steering.spans import (
+    first_n_segments,
+    image_segments,
+    marker_ends,
+    surplus_tokens,
+)
 
 # What of a video counts as one image: each of its (merged) frames, or all of them.
 VideoUnit = Literal["frame", "clip"]
@@ -30,26 +35,50 @@ class Call:
         ids: the token ids, shape (B, L), or None if the caller gave embeddings.
         mask: the attention mask as the caller gave it.
         has_pixels: whether pictures, raw or encoded, come with this call.
-        video_grid: frames, rows and columns of patches of each video, shape (videos, 3), or None.
+        videos: tokens of each frame of each video, or None if there is none.
         lengths: tokens of each image, where the architecture tells.
         tokens: what :func:`read_tokens` found.
         past: tokens in the cache before this call.
+        state: what is known of them, or None if none of them is an image's.
+        positions: what the rotary embedding was given for them and this call's tokens, where it
+            asks for all of them.
         rotary_seen: whether the rotary embedding asked for its positions.
     """
 
     ids: Tensor | None
     mask: Any
     has_pixels: bool
-    video_grid: Tensor | None = None
+    videos: list[list[int]] | None = None
     lengths: list[int] | None = None
     tokens: Tokens | None = None
     past: int = 0
+    state: cache_state.CacheState | None = None
+    positions: Tensor | None = None
     rotary_seen: bool = False
 
     @property
     def has_vision(self) -> bool:
         """Whether pictures or videos come with this call."""
-        return self.has_pixels or self.video_grid is not None
+        return self.has_pixels or self.videos is not None
+
+    def behind_cached(self, stock: Tensor, moved: Tensor) -> Tensor:
+        """Puts the cached tokens' positions before those of this call.
+
+        Args:
+            stock: positions as the rotary embedding was to be given them.
+            moved: the changed positions of this call's tokens.
+
+        Raises:
+            SteeringError: the cached tokens' positions are not known.
+        """
+        earlier = stock[..., : self.past].expand(*moved.shape[:-1], -1)
+        if self.past and self.state is not None:
+            try:
+                earlier = self.state.positions_before(self.past, moved.shape[-2])
+            except ValueError as error:
+                raise SteeringError(f"{error}: was the cache made without steering?") from error
+        self.positions = torch.cat([earlier.to(moved.device), moved], dim=-1)
+        return self.positions
 
 
 def read_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
@@ -65,20 +94,8 @@ def read_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         ids=ids,
         mask=kwargs.get("attention_mask"),
         has_pixels=comes("image", PIXEL_ARGUMENTS),
-        video_grid=kwargs.get("video_grid_thw") if has_video else None,
+        videos=[] if has_video else None,
     )
-
-
-def feature_lengths(features: Any) -> list[int] | None:
-    """Tokens of each entry of an output of ``get_image_features``, or None if it does not tell."""
-    pooled = getattr(features, "pooler_output", features)
-    if pooled is None:
-        pooled = features.last_hidden_state
-    if isinstance(pooled, list | tuple) and pooled and all(torch.is_tensor(f) for f in pooled):
-        return [f.shape[:-1].numel() for f in pooled]
-    if torch.is_tensor(pooled) and pooled.dim() == 3:
-        return [pooled.shape[1]] * pooled.shape[0]
-    return None
 
 
 def check_prompt(body: Anatomy, call: Call) -> None:
@@ -107,10 +124,8 @@ def check_prompt(body: Anatomy, call: Call) -> None:
         raise SteeringError(
             f"{body.model_type}: video tokens cannot be steered: ask about still images"
         )
-    if call.video_grid is None:
-        raise SteeringError(
-            "video tokens are in the prompt, but no pixel_values_videos and video_grid_thw"
-        )
+    if call.videos is None:
+        raise SteeringError("video tokens are in the prompt, but no pixel_values_videos")
 
 
 def _segments(body: Anatomy, call: Call, video: VideoUnit) -> tuple[Tensor, Tensor]:
@@ -118,6 +133,8 @@ def _segments(body: Anatomy, call: Call, video: VideoUnit) -> tuple[Tensor, Tens
     ids = call.ids
     assert ids is not None
     is_image = ids == body.image_token
+    if body.architecture.unit == "first_n":
+        return first_n_segments(is_image), is_image
     begins = None if body.begin is None else marker_ends(ids, body.begin)
     last = None if body.last is None else marker_ends(ids, body.last)
     unclear = None if body.unclear is None else marker_ends(ids, body.unclear)
@@ -125,20 +142,17 @@ def _segments(body: Anatomy, call: Call, video: VideoUnit) -> tuple[Tensor, Tens
     if body.architecture.unit == "row":
         lengths = [count for count in is_image.sum(dim=1).tolist() if count]
     segment = image_segments(is_image, lengths, begins, last, unclear)
-    if call.video_grid is None or body.video_token is None:
+    if call.videos is None or body.video_token is None:
         return segment, is_image
     is_video = ids == body.video_token
-    lengths = []
-    for frames, height, width in call.video_grid.tolist():
-        size = height * width // body.merge**2
-        lengths += [size] * frames if video == "frame" else [size * frames]
-    clips = image_segments(is_video, lengths)
+    units = call.videos if video == "frame" else [[sum(frames)] for frames in call.videos]
+    clips = image_segments(is_video, [length for unit in units for length in unit])
     clips = torch.where(clips > 0, clips + segment.max(), 0)
     return torch.where(clips > 0, clips, segment), is_image | is_video
 
 
-def check_axes(body: Anatomy, stock: Tensor) -> None:
-    """Refuses position axes that the architecture's row does not tell of.
+def check_positions(body: Anatomy, call: Call, stock: Tensor) -> None:
+    """Refuses position axes that the architecture's row does not tell of, and other lengths.
 
     Raises:
         SteeringError: see above.
@@ -148,6 +162,13 @@ def check_axes(body: Anatomy, stock: Tensor) -> None:
         raise SteeringError(
             f"{body.model_type}: positions of shape {tuple(stock.shape)} arrived at the rotary "
             f"embedding, {axes} axes were expected: this architecture is not supported yet"
+        )
+    assert call.tokens is not None
+    length = call.tokens.segment.shape[1]
+    if stock.shape[-1] not in (length, call.past + length):
+        raise SteeringError(
+            f"{body.model_type}: {stock.shape[-1]} positions arrived at the rotary embedding for "
+            f"{length} tokens behind {call.past} cached ones"
         )
 
 
@@ -182,7 +203,7 @@ def read_tokens(
     call.past = int(cache.get_seq_length()) if cache is not None else 0
     if call.past == 0:
         cache_state.clear(cache)
-    state = cache_state.load(cache)
+    state = call.state = cache_state.load(cache)
     if not call.has_vision and (state is None or not with_positions):
         return None
     before = state.surplus_before(call.past, x.shape[0]) if state is not None else None

@@ -70,6 +70,24 @@ def marker_ends(ids: Tensor, marker: Sequence[int]) -> Tensor:
     return found
 
 
+def first_n_segments(is_image: Tensor) -> Tensor:
+    """The BaPA authors' code on several images: N tokens from a row's first image token on.
+
+    N counts all image tokens of the row, so text between two images falls inside, and as many
+    tokens of the last image fall outside. For reproduction only.
+
+    Args:
+        is_image: shape (B, L), bool, True at image tokens.
+
+    Returns:
+        Shape (B, L), int64: 0, or k inside the stretch of row k - 1.
+    """
+    place = torch.arange(is_image.shape[1], device=is_image.device)
+    first = is_image.long().argmax(dim=1, keepdim=True)
+    inside = (place >= first) & (place < first + is_image.sum(dim=1, keepdim=True))
+    return inside * torch.arange(1, len(is_image) + 1, device=is_image.device).unsqueeze(1)
+
+
 def surplus_tokens(segment: Tensor) -> Tensor:
     """Counts the tokens beyond the first of their image, up to each token.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
+import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import fields, replace
 from types import TracebackType
@@ -20,12 +22,12 @@ from lmms_bapa.steering import cache_state
 from lmms_bapa.steering.architecture import Anatomy, anatomy
 from lmms_bapa.steering.architectures import Architecture
 from lmms_bapa.steering.errors import SteeringError, UnsupportedModelError
+from lmms_bapa.steering.features import frame_lengths, image_lengths
 from lmms_bapa.steering.reading import (
     Call,
     VideoUnit,
-    check_axes,
+    check_positions,
     check_prompt,
-    feature_lengths,
     read_call,
     read_tokens,
 )
@@ -105,6 +107,7 @@ class Steering:
             undo.callback(handle.remove)
 
         base, decoder = body.base, body.decoder
+        undo.callback(_forget_compiled)  # first in, last out: after the hooks are gone
         keep(base.register_forward_pre_hook(self._enter_base, with_kwargs=True))
         keep(base.register_forward_hook(self._leave_base, with_kwargs=True, always_call=True))
         keep(decoder.register_forward_pre_hook(self._enter_decoder, with_kwargs=True))
@@ -112,30 +115,48 @@ class Steering:
         if self._moves_positions:
             for module in body.rotary:
                 keep(module.register_forward_pre_hook(self._enter_rotary, with_kwargs=True))
-        if body.architecture.unit == "image":
-            self._watch_features(base, undo)
+        if body.architecture.unit in ("image", "stack"):
+            self._watch(base, "get_image_features", self._see_images, undo)
+        if body.architecture.video:
+            self._watch(base, "get_video_features", self._see_videos, undo)
+        _forget_compiled()
 
-    def _watch_features(self, base: nn.Module, undo: ExitStack) -> None:
-        """Learns each image's length where the base model encodes the pictures itself."""
-        stock: Any = base.get_image_features
-        own = base.__dict__.get("get_image_features")
+    def _watch(
+        self, base: nn.Module, name: str, see: Callable[[Any, Any], None], undo: ExitStack
+    ) -> None:
+        """Shows what an encoding method of the base model returns, and its arguments."""
+        stock: Any = getattr(base, name)
+        own = base.__dict__.get(name)
 
         # generate() reads the signature, so the wrapper has to keep it.
         @functools.wraps(stock)
         def watched(*args: Any, **kwargs: Any) -> Any:
             features = stock(*args, **kwargs)
-            if self._call is not None:
-                self._call.lengths = feature_lengths(features)
+            see(features, inspect.signature(stock).bind(*args, **kwargs).arguments)
             return features
 
         def restore() -> None:
             if own is None:
-                base.__dict__.pop("get_image_features", None)
+                base.__dict__.pop(name, None)
             else:
-                base.__dict__["get_image_features"] = own
+                base.__dict__[name] = own
 
-        base.__dict__["get_image_features"] = watched
+        base.__dict__[name] = watched
         undo.callback(restore)
+
+    def _see_images(self, features: Any, arguments: Any) -> None:
+        assert self.anatomy is not None
+        if self.anatomy.architecture.unit == "stack":
+            # generate() encodes first, so what the pixels tell travels with the features.
+            features.tiles = arguments["pixel_values"].shape[1]
+        if self._call is not None:
+            self._call.lengths = image_lengths(self.anatomy, features)
+
+    def _see_videos(self, features: Any, arguments: Any) -> None:
+        # generate() encodes first and keeps the grid to itself, so it travels with the features.
+        features.video_grid_thw = arguments.get("video_grid_thw")
+        if self._call is not None:
+            self._call.videos = frame_lengths(features, features.video_grid_thw)
 
     @property
     def _moves_positions(self) -> bool:
@@ -147,9 +168,12 @@ class Steering:
         call = read_call(args, kwargs)
         assert self.anatomy is not None
         check_prompt(self.anatomy, call)
-        encoded = (kwargs.get("mm_encoder_outputs") or {}).get("image")
-        if encoded is not None and self.anatomy.architecture.unit == "image":
-            call.lengths = feature_lengths(encoded)
+        encoded = kwargs.get("mm_encoder_outputs") or {}
+        if encoded.get("image") is not None:
+            call.lengths = image_lengths(self.anatomy, encoded["image"])
+        if encoded.get("video") is not None and self.anatomy.architecture.video:
+            grid = getattr(encoded["video"], "video_grid_thw", None)
+            call.videos = frame_lengths(encoded["video"], grid)
         self._call = call
 
     def _enter_decoder(
@@ -192,14 +216,16 @@ class Steering:
         by_name = "position_ids" in kwargs
         stock = kwargs["position_ids"] if by_name else args[1]
         assert self.anatomy is not None
-        check_axes(self.anatomy, stock)
+        check_positions(self.anatomy, call, stock)
         tokens = _on(call.tokens, stock.device)
+        positions = stock[..., -tokens.segment.shape[1] :]
         if stock.dim() == 2:
-            tokens = replace(tokens, index=stock)
-        positions = stock
+            tokens = replace(tokens, index=positions)
         for intervention in self.active:
             if intervention.moves_positions():
                 positions = intervention.positions(positions, tokens)
+        if self.anatomy.architecture.whole:
+            positions = call.behind_cached(stock, positions)
         if by_name:
             return args, {**kwargs, "position_ids": positions}
         return (args[0], positions, *args[2:]), kwargs
@@ -217,10 +243,16 @@ class Steering:
         if cache is None:
             cache = getattr(output, "past_key_values", None)
         if cache is not None and self._moves_positions:
-            cache_state.extend(cache, call.past, call.tokens)
+            cache_state.extend(cache, call.past, call.tokens, call.positions)
 
     def _leave_base(self, *_: Any) -> None:
         self._call = None
+
+
+def _forget_compiled() -> None:
+    """Makes compiled models look again: by default they do not notice that hooks came or went."""
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.reset()
 
 
 def _on(tokens: Tokens, device: torch.device) -> Tokens:

@@ -3,11 +3,10 @@
 import importlib
 import pkgutil
 
-import transformers
 from packaging.version import Version
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from .spec import Tiny
+from .spec import INSTALLED, Tiny
 
 # Every module of this folder may have a table MODELS: name -> Tiny.
 ALL: dict[str, Tiny] = {}
@@ -20,5 +19,5 @@ TINY = {
     name: tiny
     for name, tiny in ALL.items()
     if name.split(":")[0] in CONFIG_MAPPING
-    and Version(tiny.since) <= Version(transformers.__version__)
+    and Version(tiny.since) <= INSTALLED
 }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
 from torch import Generator, Tensor
+from transformers import FuyuForCausalLM
 
 from .spec import (
+    BEFORE_5,
     BOS,
     BREAK,
     CLIP,
@@ -26,6 +30,12 @@ SIXTEEN = {"a": Layout([IMAGE] * 16), "b": Layout([IMAGE] * 16)}
 def _prefix(ids: Tensor, new: int) -> Pictures:
     """The prompt is seen from both sides, what was generated is not."""
     made = (torch.arange(ids.shape[1]) >= ids.shape[1] - new).long()
+    if new and BEFORE_5:
+        # There, only training looks at token types, so a recompute has to bring its own mask.
+        order = torch.arange(ids.shape[1])
+        seen = (made == 0) | (order <= order[:, None])
+        hidden = torch.finfo(torch.float32).min
+        return {"attention_mask": torch.where(seen, 0.0, hidden)[None, None]}
     return {"token_type_ids": made.expand(ids.shape)}
 
 
@@ -62,7 +72,10 @@ def padded(rows: list[list[Pictures]]) -> Pictures:
 
 def _patches(size: str, g: Generator) -> Pictures:
     """Nine patches of 4 x 4 pixels. Fuyu's processor has those of all pictures in one list."""
-    return {"pixel_values": torch.randn(9, 48, generator=g)}
+    patches = torch.randn(9, 48, generator=g)
+    if "pixel_values" in inspect.signature(FuyuForCausalLM.forward).parameters:
+        return {"pixel_values": patches}
+    return {"image_patches": patches[None]}  # as its older processor does it
 
 
 MODELS = {

@@ -15,7 +15,8 @@ from torch import Generator, Tensor
 from transformers import AutoModelForImageTextToText
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-BEFORE_5 = Version(transformers.__version__) < Version("5")
+INSTALLED = Version(transformers.__version__)
+BEFORE_5 = INSTALLED < Version("5")
 PAD, BOS, EOS = 0, 1, 2
 # Ids of text are 5 to 89; ids of markers and image tokens are above, and are never generated.
 IMAGE, VIDEO, START, END, BREAK, AUDIO = 100, 101, 102, 103, 95, 118
@@ -103,6 +104,15 @@ def in_its_words(config: Mapping[str, Any]) -> dict[str, Any]:
     return words | {"rope_scaling": {k: v for k, v in rope.items() if k not in outside}} | outside
 
 
+def decoder_of(model: Any) -> Any:
+    """The text decoder; ``get_decoder`` of older versions may give a module around it."""
+    found = model.get_decoder()
+    for name in ("model", "language_model", "text_model"):
+        if found.config.get_text_config() is not found.config:
+            found = getattr(found, name, found)
+    return found
+
+
 def taken_by(model: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a forward pass without token types that this transformers does not know."""
     names = inspect.signature(model.forward).parameters
@@ -128,6 +138,7 @@ class Tiny:
         first: stock position of a row's first token.
         counts_padding: whether the stock model counts padding before it, too.
         beam: whether the stock model's beam search is right.
+        beam_since: the first transformers in which it is.
         several: whether a row may have more than one picture.
         tokens: special tokens by their text, for families whose tiles the tokenizer tells apart;
             several ids for a text that the tokenizer writes in pieces.
@@ -145,6 +156,7 @@ class Tiny:
     first: int = 0
     counts_padding: bool = False
     beam: bool = True
+    beam_since: str = "0"
     several: bool = True
     tokens: Mapping[str, int | list[int]] = field(default_factory=dict)
     prepare: Callable[[Any], None] | None = None

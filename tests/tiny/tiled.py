@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .spec import BREAK, END, IMAGE, START, TEXT, Layout, Pictures, Tiny, pixels
+from .spec import BREAK, END, IMAGE, PAD, START, TEXT, Layout, Pictures, Tiny, pixels
 
 TILE, GLOBAL, FAKE = 96, 97, 98
 # Idefics3's tokenizer writes these in pieces: <row_r_col_c> and <global-img>.
@@ -77,6 +77,7 @@ MODELS = {
                 no_rope_layers=[1, 0],
                 attn_temperature_tuning=True,
             ),
+            pad_token_id=PAD,
             image_token_index=IMAGE,
             boi_token_index=START,
             eoi_token_index=END,

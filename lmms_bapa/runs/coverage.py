@@ -1,0 +1,69 @@
+"""Which architectures the interventions reach."""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.metadata import version
+
+from rich import box
+from rich.table import Table
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+from lmms_bapa.harness.preset import load_preset
+from lmms_bapa.harness.presets import preset_names, preset_path
+from lmms_bapa.steering import ARCHITECTURES, Architecture
+
+STATUSES = ("proven", "expected", "refused")
+_COLOURS = {"proven": "green", "expected": "yellow", "refused": "red"}
+
+
+def rows() -> dict[str, Architecture]:
+    """The row of each type of the installed transformers; a type without one is ``expected``."""
+    missing = Architecture(note="newer than this version of lmms-bapa")
+    kinds = sorted(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES)
+    return {kind: ARCHITECTURES.get(kind, missing) for kind in kinds}
+
+
+def count_line() -> str:
+    """How many of each status."""
+    count = Counter[str](row.status for row in rows().values())
+    each = ", ".join(f"{count[status]} {status}" for status in STATUSES)
+    return (
+        f"{each}, of the {count.total()} image-text-to-text types of transformers "
+        f"{version('transformers')}. Where no adapter is named, use hf_bapa."
+    )
+
+
+def coverage_table(status: str | None = None) -> Table:
+    """One line for each type.
+
+    Args:
+        status: only the types of this status.
+    """
+    adapters: dict[str, list[str]] = {}
+    for name in preset_names():
+        for kind in load_preset(preset_path(name)).model_types:
+            adapters.setdefault(kind, []).append(name)
+    table = Table(box=box.HORIZONTALS, pad_edge=False)
+    for heading in ("model type", "status", "adapter", "an image is"):
+        table.add_column(heading, no_wrap=heading == "model type", overflow="fold")
+    for kind, row in rows().items():
+        if status not in (None, row.status):
+            continue
+        names = " ".join(adapters.get(kind, []))
+        table.add_row(kind, f"[{_COLOURS[row.status]}]{row.status}[/]", names, remark(row))
+    return table
+
+
+def remark(row: Architecture) -> str:
+    """What a user should know of a family, in a few words."""
+    if row.status == "refused":
+        return row.note
+    parts = [row.describe(), row.note]
+    if row.axes > 1:
+        parts.append(f"{row.axes} position axes")
+    if row.deaf or row.heard:
+        parts.append("not all layers use positions")
+    if row.video:
+        parts.append("videos too")
+    return "; ".join(part for part in parts if part)
