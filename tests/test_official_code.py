@@ -1,8 +1,8 @@
 """What the papers' own code computes, written anew from its description as an oracle.
 
-Single image: equal to ours. Several images in one prompt: the BaPA code collapses the first N tokens
-from the first image token on, N the number of all image tokens; the AGCI code takes one mean over all
-image tokens of the call. Both stand behind compatibility options and are not the default.
+Single image: equal to ours. Several images in one prompt: the BaPA code collapses the first N
+tokens from the first image token on, N the number of all image tokens; the AGCI code takes one mean
+over all image tokens of the call. Both stand behind compatibility options and are not the default.
 """
 
 from __future__ import annotations

@@ -16,18 +16,21 @@ from .steering_tools import (
     generate,
     logits,
 )
+from .tiny.spec import in_its_words
 from .tiny_models import TINY, VIDEO, TinyModel
 
 
 def test_merged_embeddings_without_ids_are_refused(tiny: tuple[TinyModel, Any]) -> None:
-    _, model = tiny
+    spec, model = tiny
     x = torch.randn(1, 9, 48)
+    # Without ids, old versions of Qwen2.5-VL cannot place them.
+    positions = torch.arange(9).expand(*[3] * (spec.axes > 1), 1, 9)
     with intervene(model, AGCI(0.3)):
         with pytest.raises(SteeringError, match="without token ids"):
-            model(inputs_embeds=x)
+            model(inputs_embeds=x, position_ids=positions)
         with pytest.raises(SteeringError, match="without token ids"):
             model.get_decoder()(inputs_embeds=x)
-    model(inputs_embeds=x)
+    model(inputs_embeds=x, position_ids=positions)
 
 
 def test_pictures_without_image_tokens_are_refused(tiny: tuple[TinyModel, Any]) -> None:
@@ -103,12 +106,15 @@ def test_unsupported_models_are_refused_before_anything_is_attached() -> None:
 
     small = dict(hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
     text = dict(small, vocab_size=50, num_key_value_heads=2, pad_token_id=0)
+    rope = {"rope_type": "default", "rope_theta": 10000.0}
     with torch.device("meta"):
         llama = LlamaForCausalLM(LlamaConfig(**text))
         mllama = MllamaForConditionalGeneration(
             MllamaConfig(
                 vision_config=dict(hidden_size=32),
-                text_config=dict(text, cross_attention_layers=[1]),
+                text_config=in_its_words(
+                    dict(text, cross_attention_layers=[1], rope_parameters=rope)
+                ),
             )
         )
         blip = Blip2ForConditionalGeneration(

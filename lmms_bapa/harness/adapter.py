@@ -70,6 +70,10 @@ class HFBapa(lmms):  # type: ignore[misc]
             self.options = options.load
             self.accelerator = Accelerator()
             if self.accelerator.num_processes > 1:
+                if self.options.device_map is not None:
+                    raise UsageError(
+                        "device_map is for one process: leave it out, or start without a launcher"
+                    )
                 self._device: torch.device = self.accelerator.device
                 self._rank = self.accelerator.process_index
                 self._world_size = self.accelerator.num_processes
@@ -85,6 +89,18 @@ class HFBapa(lmms):  # type: ignore[misc]
             self._image_token = image_token_id(self.model.config)
             self.steering = Steering(self.model)
             self.steer(*options.interventions)
+
+    @classmethod
+    def create_from_arg_string(
+        cls, arg_string: str, additional_config: dict[str, Any] | None = None
+    ) -> HFBapa:
+        """Called by the harness's command line with ``--model_args`` and its own options."""
+        given = utils.simple_parse_args_string(arg_string)
+        with visible_failures():
+            for name in given.keys() & {k for k, v in (additional_config or {}).items() if v}:
+                raise UsageError(f"{name} is given twice: as --{name} and in --model_args")
+        made: HFBapa = super().create_from_arg_string(arg_string, additional_config)
+        return made
 
     def __repr__(self) -> str:
         # The harness's response cache takes a live model by its text.

@@ -51,8 +51,8 @@ def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any
         A ``BatchFeature`` of tensors, padded on the left.
 
     Raises:
-        UsageError: a conversation has a video or a sound, or the processor refuses it: too many
-            pictures or too few for its text, or none where there must be one.
+        UsageError: a conversation has a video or a sound, or text that stands for a picture; the
+            template leaves pictures out; or the processor refuses the conversation.
     """
     asked, pictures = [], []
     for conversation in conversations:
@@ -64,19 +64,45 @@ def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any
             )
         pictures.append([as_rgb(image) for image in images])
         asked.append(messages.to_hf_messages())
+    _check_texts(processor, asked)
     try:
         return _process(processor, asked, pictures)
-    except (ValueError, IndexError, TemplateError) as error:
-        raise UsageError(
-            f"{type(processor).__name__} refuses a question: {reason(error)}"
-        ) from error
+    except (ValueError, IndexError, StopIteration, RuntimeError, TemplateError) as error:
+        said = f"{type(processor).__name__} refuses a question: {reason(error)}"
+        if not isinstance(error, TemplateError) and _leaves_pictures_out(processor, asked):
+            said = "the chat template leaves pictures out: give one with chat_template=FILE"
+        raise UsageError(said) from error
 
 
-def _process(processor: Any, messages: Sequence[Any], pictures: Sequence[list[Any]]) -> Any:
-    texts = [
-        processor.apply_chat_template(m, tokenize=False, add_generation_prompt=True)
-        for m in messages
-    ]
+def _render(processor: Any, messages: list[dict[str, Any]]) -> str:
+    return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def _check_texts(processor: Any, asked: Sequence[list[dict[str, Any]]]) -> None:
+    """Refuses text that would count as a picture; not every processor does."""
+    tokens = [getattr(processor, name, None) for name in ("image_token", "boi_token")]
+    parts = [part for row in asked for message in row for part in message["content"]]
+    texts = [part["text"] for part in parts if part["type"] == "text"]
+    for token in tokens:
+        if isinstance(token, str) and any(token in text for text in texts):
+            raise UsageError(f"a question's text spells {token} out, which stands for a picture")
+
+
+def _leaves_pictures_out(processor: Any, asked: Sequence[list[dict[str, Any]]]) -> bool:
+    def without_pictures(message: dict[str, Any]) -> dict[str, Any]:
+        return {**message, "content": [p for p in message["content"] if p["type"] != "image"]}
+
+    bare = [[without_pictures(message) for message in row] for row in asked]
+    return any(
+        row != plain and _render(processor, row) == _render(processor, plain)
+        for row, plain in zip(asked, bare, strict=True)
+    )
+
+
+def _process(
+    processor: Any, asked: Sequence[list[dict[str, Any]]], pictures: Sequence[list[Any]]
+) -> Any:
+    texts = [_render(processor, messages) for messages in asked]
     # As the processor's own chat call does it: a template that writes the first token itself
     # must not get a second one.
     bos = processor.tokenizer.bos_token

@@ -153,10 +153,12 @@ class Steering:
             self._call.lengths = image_lengths(self.anatomy, features)
 
     def _see_videos(self, features: Any, arguments: Any) -> None:
-        # generate() encodes first and keeps the grid to itself, so it travels with the features.
-        features.video_grid_thw = arguments.get("video_grid_thw")
+        grid = arguments.get("video_grid_thw")
         if self._call is not None:
-            self._call.videos = frame_lengths(features, features.video_grid_thw)
+            self._call.videos = frame_lengths(features, grid)
+        else:
+            # generate() encodes first and keeps the grid to itself, so it travels along.
+            features.video_grid_thw = grid
 
     @property
     def _moves_positions(self) -> bool:
