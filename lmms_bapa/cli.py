@@ -117,13 +117,19 @@ def models(
     status: Annotated[
         str | None, typer.Option(help="Only these: proven, expected or refused.")
     ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="As in the documentation, for all known types.")
+    ] = False,
 ) -> None:
     """Lists every architecture that transformers knows: proven, expected or refused, and why."""
-    from lmms_bapa.runs.coverage import STATUSES, count_line, coverage_table
+    from lmms_bapa.runs.coverage import STATUSES, count_line, coverage_table, markdown_table
 
     with usage_errors():
         if status is not None and status not in STATUSES:
             raise UsageError(f"--status {status}: choose one of {', '.join(STATUSES)}")
+    if markdown:
+        print(markdown_table(), end="")
+        return
     console.print(coverage_table(status))
     console.print(count_line(), highlight=False)
 

@@ -304,3 +304,15 @@ def test_presets_are_the_yaml_files() -> None:
     assert issubclass(presets.hf_bapa, HFBapa)
     with pytest.raises(AttributeError):
         _ = presets.no_such_adapter
+
+
+def test_facts_about_the_architecture_can_be_replaced() -> None:
+    model = adapter(bapa=True, image_unit="first_n")
+    assert model.steering.anatomy is not None
+    assert model.steering.anatomy.architecture.unit == "first_n"
+    model = adapter(bapa=True, image_begin=7, image_token=9, image_unit="run")
+    body = model.steering.anatomy
+    assert body is not None
+    assert (body.image_token, body.begin, body.architecture.unit) == (9, (7,), "run")
+    with pytest.raises(UnsupportedModelError, match="<tile> tells, which this tokenizer does not"):
+        adapter(bapa=True, image_unit="run", image_begin="<tile>")

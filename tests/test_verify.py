@@ -162,3 +162,11 @@ def test_the_table_of_models_is_complete() -> None:
     assert "mllama" in only.output
     assert "paligemma" not in only.output
     assert CliRunner().invoke(cli.app, ["models", "--status", "tried"]).exit_code == 2
+
+
+def test_the_documentation_has_the_table_of_models() -> None:
+    result = CliRunner().invoke(cli.app, ["models", "--markdown"])
+    document = Path(__file__).parent.parent / "docs" / "models.md"
+    assert result.output in document.read_text(encoding="utf-8"), (
+        "docs/models.md is stale: put the output of lmms-bapa models --markdown at its end"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from importlib.metadata import version
 
@@ -40,19 +41,36 @@ def coverage_table(status: str | None = None) -> Table:
     Args:
         status: only the types of this status.
     """
-    adapters: dict[str, list[str]] = {}
-    for name in preset_names():
-        for kind in load_preset(preset_path(name)).model_types:
-            adapters.setdefault(kind, []).append(name)
+    named = _adapters()
     table = Table(box=box.HORIZONTALS, pad_edge=False)
     for heading in ("model type", "status", "adapter", "an image is"):
         table.add_column(heading, no_wrap=heading == "model type", overflow="fold")
     for kind, row in rows().items():
         if status not in (None, row.status):
             continue
-        names = " ".join(adapters.get(kind, []))
-        table.add_row(kind, f"[{_COLOURS[row.status]}]{row.status}[/]", names, remark(row))
+        colour, names = _COLOURS[row.status], " ".join(named.get(kind, []))
+        table.add_row(kind, f"[{colour}]{row.status}[/]", names, remark(row))
     return table
+
+
+def markdown_table() -> str:
+    """The same for the documentation: every type of our table, whatever is installed."""
+    named = _adapters()
+    lines = ["| model type | status | adapter | an image is |", "|---|---|---|---|"]
+    for kind, row in sorted(ARCHITECTURES.items()):
+        names = " ".join(f"`{name}`" for name in named.get(kind, []))
+        text = re.sub(r"<[^ ]+>|\w+_\w+", r"`\g<0>`", remark(row)).replace("|", "\\|")
+        lines.append(f"| `{kind}` | {row.status} | {names} | {text} |")
+    return "\n".join(lines) + "\n"
+
+
+def _adapters() -> dict[str, list[str]]:
+    """The named adapters of each model type."""
+    found: dict[str, list[str]] = {}
+    for name in preset_names():
+        for kind in load_preset(preset_path(name)).model_types:
+            found.setdefault(kind, []).append(name)
+    return found
 
 
 def remark(row: Architecture) -> str:
