@@ -141,7 +141,12 @@ def verify(
         str, typer.Option(help="Adapter whose defaults to use, as after lmms-eval --model.")
     ] = "hf_bapa",
     model_args: Annotated[
-        str, typer.Option(help="Loading options, as for lmms-eval: dtype=bfloat16,device=cuda:0")
+        str,
+        typer.Option(
+            "--model_args",
+            "--model-args",
+            help="Loading options, as for lmms-eval: dtype=bfloat16,device=cuda:0",
+        ),
     ] = "",
     output: Annotated[
         Path | None, typer.Option(help="Markdown report, to paste into an issue.")

@@ -43,7 +43,7 @@ def coverage_table(status: str | None = None) -> Table:
     """
     named = _adapters()
     table = Table(box=box.HORIZONTALS, pad_edge=False)
-    for heading in ("model type", "status", "adapter", "an image is"):
+    for heading in ("model type", "status", "adapter", "one image is, or why not"):
         table.add_column(heading, no_wrap=heading == "model type", overflow="fold")
     for kind, row in rows().items():
         if status not in (None, row.status):
@@ -56,7 +56,7 @@ def coverage_table(status: str | None = None) -> Table:
 def markdown_table() -> str:
     """The same for the documentation: every type of our table, whatever is installed."""
     named = _adapters()
-    lines = ["| model type | status | adapter | an image is |", "|---|---|---|---|"]
+    lines = ["| model type | status | adapter | one image is, or why not |", "|---|---|---|---|"]
     for kind, row in sorted(ARCHITECTURES.items()):
         names = " ".join(f"`{name}`" for name in named.get(kind, []))
         text = re.sub(r"<[^ ]+>|\w+_\w+", r"`\g<0>`", remark(row)).replace("|", "\\|")

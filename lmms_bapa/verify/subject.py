@@ -117,7 +117,7 @@ def load_subject(pretrained: str, adapter: str, model_args: Mapping[str, Any]) -
     preset = load_preset(preset_path(adapter))
     parsed = parse_options({**model_args, "pretrained": pretrained}, preset.model_args)
     if parsed.interventions:
-        raise UsageError("verify switches the interventions itself: leave them out of --model-args")
+        raise UsageError("verify switches the interventions itself: leave them out of --model_args")
     options = parsed.load
     device = choose_device(options.device)
     model, processor = load_model(options, preset, device, is_steered=True)
