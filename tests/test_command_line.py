@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from lmms_bapa import __version__
 from lmms_bapa.cli import app
 from lmms_bapa.harness.failure import visible_failures
+from lmms_bapa.harness.presets import preset_names
 from lmms_bapa.resources import folder
 
 from .harness_runs import command_line
@@ -168,7 +169,7 @@ def test_bad_model_args(
     ("name", "line"),
     [
         ("llava_bpaa", "unknown model 'llava_bpaa': did you mean llava_bapa?"),
-        ("blip_bapa", "unknown model 'blip_bapa': there are hf_bapa, llava_bapa"),
+        ("blip_bapa", f"unknown model 'blip_bapa': there are {', '.join(preset_names())}"),
     ],
 )
 def test_a_misspelt_adapter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,23 @@ from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.shared_pictures import share_pictures
 from lmms_bapa.interventions import AGCI, BaPA
 
+from .checkpoints import SAVED
 from .harness_runs import evaluate, replies
 from .test_adapter import requests_for
-from .tiny_checkpoints import save_qwen2_5_vl
+from .test_command_line import lmms_eval
 
 SETTINGS = {
     "off": [],
     "BaPA": [BaPA()],
     "centred": [BaPA(anchor="center")],
-    "AGCI": [AGCI(1.0)],
+    "AGCI": [AGCI(4.0)],
     "both": [BaPA(0.5), AGCI(0.5)],
 }
 
 
 @pytest.fixture(scope="module")
 def qwen(tmp_path_factory: pytest.TempPathFactory) -> HFBapa:
-    folder = save_qwen2_5_vl(tmp_path_factory.mktemp("qwen"))
+    folder = SAVED["qwen2_5_vl"].save("qwen2_5_vl", tmp_path_factory.mktemp("qwen"))
     model = HFBapa(pretrained=str(folder), device="cpu", batch_size=4)
     model.keep_loaded = True
     assert model.tokenizer.padding_side == "left"  # the right was saved
@@ -87,6 +89,33 @@ def test_the_probe_runs_through_the_harness(qwen: HFBapa) -> None:
     results = evaluate(qwen, ["spatial_probe_lite"], limit=18, log_samples=True)
     assert len(replies(results, "spatial_probe_lite")) == 18
     assert results["results"]["spatial_probe_lite"]["unparsed,none"] > 0  # it was never trained
+
+
+def test_the_users_command_runs_it_by_its_named_adapter(qwen: HFBapa, tmp_path: Path) -> None:
+    """In a process of its own, with the same replies."""
+    qwen.steer(BaPA(), AGCI(0.3))
+    here = replies(
+        evaluate(qwen, ["spatial_probe_lite"], limit=18, log_samples=True), "spatial_probe_lite"
+    )
+    done = lmms_eval(
+        "--model", "qwen2_5_vl_bapa",
+        "--model_args",
+        f"pretrained={qwen.options.pretrained},device=cpu,bapa=true,agci_lambda=0.3,"
+        "min_pixels=4096,max_pixels=25600",
+        "--tasks", "spatial_probe_lite",
+        "--batch_size", "4",
+        "--limit", "18",
+        "--output_path", str(tmp_path),
+        "--log_samples",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "(qwen2_5_vl, float32, cpu, batch 4)" in done.stdout + done.stderr
+    (samples,) = tmp_path.rglob("*_samples_spatial_probe_lite.jsonl")
+    lines = [json.loads(line) for line in samples.read_text().splitlines()]
+    # The harness writes a single reply without its list, and stripped.
+    there = {line["doc_id"]: line["filtered_resps"] for line in lines}
+    assert there == {number: text.strip() for number, text in here.items()}
 
 
 @pytest.mark.parametrize(("asked", "got"), [("auto", "float32"), ("bfloat16", "bfloat16")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,9 @@ TEXT = dict(
     pad_token_id=PAD,
     bos_token_id=1,
     eos_token_id=2,
+)
+_TAKES_TOKEN_TYPES = (
+    "mm_token_type_ids" in inspect.signature(Qwen2_5_VLForConditionalGeneration.forward).parameters
 )
 # A row of a prompt: a number is that many text tokens, a string names an image size.
 Row = Sequence[int | str]
@@ -96,7 +100,7 @@ class TinyModel:
             mask[i, place] = 1
         batch = {"input_ids": ids, "attention_mask": mask}
         batch |= self.pictures([p for row in rows for p in row if isinstance(p, str)])
-        if self.axes > 1:
+        if self.axes > 1 and _TAKES_TOKEN_TYPES:
             batch["mm_token_type_ids"] = (ids == IMAGE).long()
         return batch
 

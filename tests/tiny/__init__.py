@@ -18,6 +18,5 @@ for _module in pkgutil.iter_modules(__path__):
 TINY = {
     name: tiny
     for name, tiny in ALL.items()
-    if name.split(":")[0] in CONFIG_MAPPING
-    and Version(tiny.since) <= INSTALLED
+    if name.split(":")[0] in CONFIG_MAPPING and Version(tiny.since) <= INSTALLED
 }

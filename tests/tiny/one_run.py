@@ -142,6 +142,7 @@ MODELS = {
         ),
         layouts=SIXTEEN,
         picture=_twice,
+        since="4.57.6",  # the stock model of 4.57.1 breaks on its own features
     ),
     "janus": Tiny(
         config=dict(

@@ -16,7 +16,7 @@ from transformers import AutoModelForImageTextToText
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 INSTALLED = Version(transformers.__version__)
-BEFORE_5 = INSTALLED < Version("5")
+BEFORE_5 = INSTALLED.major < 5
 PAD, BOS, EOS = 0, 1, 2
 # Ids of text are 5 to 89; ids of markers and image tokens are above, and are never generated.
 IMAGE, VIDEO, START, END, BREAK, AUDIO = 100, 101, 102, 103, 95, 118
