@@ -56,7 +56,7 @@ def official_agci(x: torch.Tensor, is_image: torch.Tensor, strength: float) -> t
 def test_bapa_on_one_image(tiny: tuple[Tiny, Any], changes: dict[str, Any]) -> None:
     spec, model = tiny
     batch = spec.inputs([ONE])
-    row = with_options(model.config.model_type, **changes)
+    row = with_options(model.config, **changes)
     with intervene(model, BaPA(), architecture=row):
         seen = rotary_positions(model, batch, spec.axes)
     want = official_positions(batch["input_ids"][0].tolist())
@@ -68,7 +68,7 @@ def test_bapa_on_two_images_behind_the_compatibility_option(tiny: tuple[Tiny, An
     spec, model = tiny
     batch = spec.inputs([TWO])
     want = official_positions(batch["input_ids"][0].tolist())
-    row = with_options(model.config.model_type, unit="first_n")
+    row = with_options(model.config, unit="first_n")
     with intervene(model, BaPA(), architecture=row):
         theirs = rotary_positions(model, batch, spec.axes)
     with intervene(model, BaPA()):

@@ -22,7 +22,12 @@ from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import probe_limits
 from lmms_bapa.harness.failure import visible_failures
-from lmms_bapa.harness.loading import choose_device, load_model, steering_options
+from lmms_bapa.harness.loading import (
+    choose_device,
+    load_model,
+    steering_options,
+    steering_row,
+)
 from lmms_bapa.harness.messages import by_pictures, check_image_tokens, encode, move
 from lmms_bapa.harness.options import describe, parse_options
 from lmms_bapa.harness.preset import Preset
@@ -86,7 +91,8 @@ class HFBapa(lmms):  # type: ignore[misc]
             if self.options.device_map is not None:
                 self._device = self.model.device  # where its first layers are
             share_pictures(self.processor)
-            self._image_token = image_token_id(self.model.config)
+            row = steering_row(self.options, self.model.config)
+            self._image_token = image_token_id(self.model.config, row)
             self.steering = Steering(self.model)
             self.steer(*options.interventions)
 

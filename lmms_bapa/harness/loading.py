@@ -111,7 +111,10 @@ def steering_options(options: LoadOptions, config: Any, processor: Any) -> dict[
 def steering_row(options: LoadOptions, config: Any) -> Architecture | None:
     """The facts about the model's family, if the user replaced some of the table's."""
     changes = options.architecture_changes
-    return with_options(config.model_type, **changes) if changes else None
+    try:
+        return with_options(config, **changes) if changes else None
+    except ValueError as error:
+        raise UsageError(f"image_unit, image_begin, image_last: {error}") from error
 
 
 def load_model(
@@ -146,14 +149,26 @@ def load_model(
         anatomy(empty, **steering_options(options, config, processor))
     on_cpu = device.type == "cpu" and options.device_map is None
     dtype = "float32" if options.dtype == "auto" and on_cpu else options.dtype
-    model = AutoModelForImageTextToText.from_pretrained(
-        source,
-        config=config,
-        dtype=dtype,
-        revision=options.revision,
-        trust_remote_code=options.trust_remote_code,
-        **extra,
-    )
+    try:
+        model, found = AutoModelForImageTextToText.from_pretrained(
+            source,
+            config=config,
+            dtype=dtype,
+            revision=options.revision,
+            trust_remote_code=options.trust_remote_code,
+            output_loading_info=True,
+            **extra,
+        )
+    except (ImportError, OSError, ValueError) as error:
+        raise UsageError(
+            f"pretrained={options.pretrained}: cannot be loaded ({reason(error)})"
+        ) from error
+    missing = sorted(found["missing_keys"])
+    if missing:  # transformers fills them with random numbers
+        raise UsageError(
+            f"pretrained={options.pretrained}: {len(missing)} weights are missing, such as "
+            f"{missing[0]}: was it saved by another version of transformers?"
+        )
     if "device_map" not in extra:
         model = model.to(device)
     if options.peft is not None:

@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictInt,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -66,15 +67,17 @@ class LoadOptions(BaseModel):
     load_in_8bit: bool = False
     load_in_4bit: bool = False
     image_unit: Literal["image", "run", "row", "first_n"] | None = None
-    image_token: int | None = None
-    image_begin: int | str | None = None
-    image_last: int | str | None = None
+    image_token: StrictInt | None = Field(default=None, ge=0)
+    image_begin: StrictInt | str | None = None
+    image_last: StrictInt | str | None = None
     trust_remote_code: bool = False
 
     @model_validator(mode="after")
-    def _one_quantization(self) -> LoadOptions:
+    def _one_of_each(self) -> LoadOptions:
         if self.load_in_8bit and self.load_in_4bit:
             raise ValueError("give one of load_in_8bit and load_in_4bit")
+        if self.device is not None and self.device_map is not None:
+            raise ValueError("give one of device and device_map")
         return self
 
     @property
@@ -188,16 +191,24 @@ def parse_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Adap
         load = LoadOptions(**own)
     except ValidationError as error:
         raise UsageError(one_line(error, LoadOptions)) from error
+    methods = [name for name in merged if name.split("_")[0] in REGISTRY]
+    if load.architecture_changes and not methods:
+        name = next(name for name in merged if name.startswith("image_"))
+        raise UsageError(f"{name} has no effect without an intervention: add one, or leave it out")
     return AdapterOptions(load, build_interventions(merged))
 
 
 def _processor_options(merged: Mapping[str, Any]) -> dict[str, Any]:
     """Those options that go to the processor, by the processor's names."""
-    return {
-        name.removeprefix(_PREFIX): value
-        for name, value in merged.items()
-        if value is not None and (name in PIXEL_LIMITS or name.startswith(_PREFIX))
-    }
+    found: dict[str, Any] = {}
+    for name, value in merged.items():
+        if value is None or not (name in PIXEL_LIMITS or name.startswith(_PREFIX)):
+            continue
+        short = name.removeprefix(_PREFIX)
+        if short in found:
+            raise UsageError(f"{short} is given twice: as {short} and as {_PREFIX}{short}")
+        found[short] = value
+    return found
 
 
 def describe(interventions: tuple[Intervention, ...]) -> str:

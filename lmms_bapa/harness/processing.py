@@ -13,6 +13,14 @@ from lmms_bapa.harness.options import LoadOptions
 from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.validation import nearest, reason
 
+# Parts of a processor, and what the adapter itself decides about its output.
+_NOT_OPTIONS = {
+    *("self", "args", "kwargs", "chat_template", "tokenizer", "image_processor"),
+    *("video_processor", "feature_extractor", "audio_tokenizer", "qformer_tokenizer"),
+    *("return_tensors", "data_format", "input_data_format", "device", "disable_grouping"),
+    *("image_token", "video_token", "audio_token"),
+}
+
 
 def load_processor(options: LoadOptions, preset: Preset, source: str) -> Any:
     """Loads the processor of a checkpoint.
@@ -56,8 +64,7 @@ def _known_options(processor: Any) -> list[str]:
     pictures = getattr(processor, "image_processor", None)
     names = {n for part in (processor, pictures) for n in inspect.signature(type(part)).parameters}
     names |= set(getattr(getattr(pictures, "valid_kwargs", None), "__annotations__", {}))
-    parts = {"self", "args", "kwargs", "chat_template", *getattr(processor, "attributes", ())}
-    return sorted(names - parts)
+    return sorted(names - _NOT_OPTIONS)
 
 
 def _set_template(processor: Any, options: LoadOptions, preset: Preset) -> None:

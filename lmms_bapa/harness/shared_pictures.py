@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lmms_bapa.steering import ARCHITECTURES
+from lmms_bapa.steering import row_of
 
 
 class SharedPictures:
@@ -82,7 +82,7 @@ def encode_once(model: Any, tensors: dict[str, Any], repeats: Tensor | None) -> 
         The arguments of ``generate``, with encoded pictures instead of pixels where that is
         possible.
     """
-    row = ARCHITECTURES.get(model.config.model_type)
+    row = row_of(model.config.model_type)
     if repeats is None or row is None or row.unit != "image" or row.axes > 1:
         return tensors
     if "mm_encoder_outputs" not in inspect.signature(model.forward).parameters:

@@ -12,7 +12,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 
 from lmms_bapa.harness.preset import load_preset
 from lmms_bapa.harness.presets import preset_names, preset_path
-from lmms_bapa.steering import ARCHITECTURES, Architecture
+from lmms_bapa.steering import ARCHITECTURES, Architecture, row_of
 
 STATUSES = ("proven", "expected", "refused")
 _COLOURS = {"proven": "green", "expected": "yellow", "refused": "red"}
@@ -22,7 +22,7 @@ def rows() -> dict[str, Architecture]:
     """The row of each type of the installed transformers; a type without one is ``expected``."""
     missing = Architecture(note="newer than this version of lmms-bapa")
     kinds = sorted(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES)
-    return {kind: ARCHITECTURES.get(kind, missing) for kind in kinds}
+    return {kind: row_of(kind) or missing for kind in kinds}
 
 
 def count_line() -> str:

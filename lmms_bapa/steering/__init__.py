@@ -7,7 +7,7 @@ from lmms_bapa.steering.architecture import (
     image_token_id,
     with_options,
 )
-from lmms_bapa.steering.architectures import ARCHITECTURES, Architecture
+from lmms_bapa.steering.architectures import ARCHITECTURES, Architecture, row_of
 from lmms_bapa.steering.errors import SteeringError, UnsupportedModelError
 from lmms_bapa.steering.steering import Steering, intervene
 
@@ -22,5 +22,6 @@ __all__ = [
     "check_family",
     "image_token_id",
     "intervene",
+    "row_of",
     "with_options",
 ]

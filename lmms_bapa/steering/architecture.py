@@ -6,10 +6,20 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+import transformers
+from packaging.version import Version
 from torch import nn
 
 from lmms_bapa.steering.architectures import Architecture, row_of
 from lmms_bapa.steering.errors import UnsupportedModelError
+
+# The versions of transformers that the proof was run with; in between, families changed shape.
+TESTED = ("4.57.6", "5.23.0")
+
+
+def is_tested(version: str) -> bool:
+    """Whether the proof was run with this version, or another patch of it."""
+    return Version(version).release[:2] in [Version(v).release[:2] for v in TESTED]
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,11 @@ class Anatomy:
     def remarks(self, moves_positions: bool) -> list[str]:
         """What a user should know before trusting a run, a line each."""
         lines = []
+        if not is_tested(transformers.__version__):
+            lines.append(
+                f"transformers {transformers.__version__} was not tested, "
+                f"{' and '.join(TESTED)} were: see what lmms-bapa verify says of your model"
+            )
         if self.architecture.status != "proven":
             lines.append(
                 f"{self.model_type} is not among the proven architectures: taken for one image "
@@ -62,12 +77,10 @@ class Anatomy:
         return lines
 
 
-def image_token_id(config: Any) -> int | None:
-    """The id of a model's image token, or None if neither table nor configuration has one."""
-    row = row_of(config.model_type)
-    if row is not None and row.image_token is not None:
-        return row.image_token
-    return _token(config, "image")
+def image_token_id(config: Any, architecture: Architecture | None = None) -> int | None:
+    """The id of a model's image token, or None if neither configuration nor facts name one."""
+    own = _token(config, "image")
+    return own if own is not None or architecture is None else architecture.image_token
 
 
 def _token(config: Any, kind: str) -> int | None:
@@ -158,12 +171,16 @@ def check_family(config: Any, architecture: Architecture | None = None) -> int:
     kind, row = config.model_type, architecture or row_of(config.model_type)
     if row is not None and row.status == "refused":
         raise _refusal(kind, row.note)
+    if row is not None and Version(transformers.__version__) < Version(row.since):
+        raise _refusal(kind, f"needs transformers {row.since} or newer")
     if getattr(config, "is_encoder_decoder", False):
         raise _refusal(kind, "encoder-decoder, its image tokens never enter the decoder's sequence")
     if getattr(config.get_text_config(), "cross_attention_layers", None):
         raise _refusal(kind, "images enter through cross-attention, not as tokens of the sequence")
+    image_token = image_token_id(config, row)
     given = row.image_token if row is not None else None
-    image_token = given if given is not None else _token(config, "image")
+    if given not in (None, image_token):
+        raise _refusal(kind, f"image_token={given}, but its configuration says {image_token}")
     if image_token is None:
         raise _refusal(kind, "the configuration names no image token, so images cannot be found")
     return image_token
@@ -227,11 +244,17 @@ def anatomy(model: Any, architecture: Architecture | None = None, tokenizer: Any
     )
 
 
-def with_options(kind: str, **changes: Any) -> Architecture:
-    """The row of a family with some of its facts replaced.
+def with_options(config: Any, **changes: Any) -> Architecture:
+    """The facts about a model's family with some of them replaced.
 
     Args:
-        kind: the model type.
+        config: the model's configuration.
         **changes: fields of :class:`Architecture`.
+
+    Raises:
+        ValueError: facts that do not go together.
     """
-    return dataclasses.replace(row_of(kind) or Architecture(), **changes)
+    row = row_of(config.model_type) or _default_row(config)
+    if not changes or row.status == "refused":
+        return row
+    return dataclasses.replace(row, status="expected", note="facts replaced by hand", **changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Architecture:
         whole: whether the rotary embedding is given the positions of cached tokens, too.
         video: whether videos can be steered: each is one run of tokens, with a ``video_grid_thw``.
         image_token: the image token's id, where the configuration does not name it.
+        since: the oldest version of transformers in which the family has the shape described here,
+            where older ones that have it have another.
         note: why it is refused or only expected, or what else a user should know.
     """
 
@@ -44,7 +46,19 @@ class Architecture:
     whole: bool = False
     video: bool = False
     image_token: int | None = None
+    since: str = "0"
     note: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("status", "unit"):
+            known = get_args(get_type_hints(Architecture)[name])
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}")
+        markers = [name for name in ("begin", "last") if getattr(self, name) is not None]
+        if markers and self.unit != "run":
+            raise ValueError(f"{markers[0]} has an effect with unit=run only, not {self.unit}")
+        if len(markers) > 1:
+            raise ValueError("give one of begin and last")
 
     def describe(self) -> str:
         """What counts as one image."""
@@ -134,7 +148,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "instructblipvideo": _refused(_OWN_GENERATE),
     "internvl": _proven(),
     "janus": _proven(unit="image"),
-    "kimi_k25": _proven(unit="image"),
+    "kimi_k25": _proven(unit="image", since="5.23"),
     "kosmos-2": _refused(_SINUSOIDAL),
     "kosmos-2.5": _refused(_SINUSOIDAL),
     "lfm2_vl": _proven(begin="<|image_start|>", deaf=("conv",)),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lmms_bapa.interventions import Tokens
+from lmms_bapa.interventions import Intervention, Tokens
 from lmms_bapa.steering import cache_state
 from lmms_bapa.steering.architecture import Anatomy
 from lmms_bapa.steering.errors import SteeringError
@@ -81,17 +82,37 @@ class Call:
         return self.positions
 
 
-def read_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+def check_arguments(interventions: Sequence[Any], video: str) -> None:
+    """Refuses arguments that would switch nothing on.
+
+    Raises:
+        TypeError: not interventions.
+        ValueError: a method is given twice, or the unit of a video is unknown.
+    """
+    for one in interventions:
+        if not isinstance(one, Intervention):
+            raise TypeError(f"an intervention such as BaPA() is wanted, not {one!r}")
+    names = [one.name for one in interventions]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is given twice: which one should act?")
+    if video not in get_args(VideoUnit):
+        raise ValueError(f"video must be one of {', '.join(get_args(VideoUnit))}, got {video!r}")
+
+
+def read_call(base: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
     """What a call of the base model brings."""
+    if args:
+        names = inspect.signature(base.forward).parameters
+        kwargs = {**dict(zip(names, args, strict=False)), **kwargs}
 
     def comes(kind: str, names: tuple[str, ...]) -> bool:
         encoded = (kwargs.get("mm_encoder_outputs") or {}).get(kind)
         return encoded is not None or any(kwargs.get(name) is not None for name in names)
 
-    ids = kwargs.get("input_ids", args[0] if args else None)
     has_video = comes("video", VIDEO_ARGUMENTS)
     return Call(
-        ids=ids,
+        ids=kwargs.get("input_ids"),
         mask=kwargs.get("attention_mask"),
         has_pixels=comes("image", PIXEL_ARGUMENTS),
         videos=[] if has_video else None,
@@ -139,6 +160,11 @@ def _segments(body: Anatomy, call: Call, video: VideoUnit) -> tuple[Tensor, Tens
     last = None if body.last is None else marker_ends(ids, body.last)
     unclear = None if body.unclear is None else marker_ends(ids, body.unclear)
     lengths = call.lengths
+    if body.architecture.unit in ("image", "stack") and call.has_pixels and lengths is None:
+        raise SteeringError(
+            f"{body.model_type}: its get_image_features was never called, so it is not known where "
+            "each picture ends; was it replaced after steering began?"
+        )
     if body.architecture.unit == "row":
         lengths = [count for count in is_image.sum(dim=1).tolist() if count]
     segment = image_segments(is_image, lengths, begins, last, unclear)
@@ -177,19 +203,17 @@ def read_tokens(
     call: Call,
     x: Tensor,
     kwargs: Mapping[str, Any],
-    *,
-    with_positions: bool,
+    settings: tuple[Intervention, ...],
     video: VideoUnit,
 ) -> Tokens | None:
     """Finds the images of one call, together with those in its cache.
 
     Args:
         body: the model's parts.
-        call: the call, with its ids; ``call.past`` is set here.
+        call: the call, with its ids; ``call.past`` and ``call.state`` are set here.
         x: the embeddings that enter the decoder, shape (B, L, D).
         kwargs: the decoder's keyword arguments.
-        with_positions: whether positions are to be changed, so that images that are only in the
-            cache matter too.
+        settings: the interventions that are on.
         video: what of a video counts as one image.
 
     Returns:
@@ -201,38 +225,34 @@ def read_tokens(
     assert call.ids is not None
     cache = kwargs.get("past_key_values")
     call.past = int(cache.get_seq_length()) if cache is not None else 0
-    if call.past == 0:
-        cache_state.clear(cache)
-    state = call.state = cache_state.load(cache)
-    if not call.has_vision and (state is None or not with_positions):
-        return None
-    before = state.surplus_before(call.past, x.shape[0]) if state is not None else None
-    # M-RoPE only: with one position axis the stock positions are the index, and the rotary
-    # embedding will be given them.
-    index = _index(body, call, x, kwargs) if body.architecture.axes > 1 else call.ids
-    if not call.has_vision:
-        # All text, even if a generated token happens to be the image token.
-        assert before is not None
-        none = torch.zeros_like(call.ids)
-        return Tokens(none, none.bool(), before.expand_as(call.ids), index)
+    moves_positions = any(i.moves_positions() for i in settings)
     try:
-        segment, visual = _segments(body, call, video)
+        state = call.state = cache_state.load(cache, settings, call.past)
+        before = state.surplus_before(call.past, x.shape[0]) if state is not None else None
+        if not call.has_vision:
+            if before is None or not moves_positions:
+                return None
+            # All text, even if a generated token happens to be the image token.
+            segment = torch.zeros_like(call.ids)
+            visual = segment.bool()
+        else:
+            segment, visual = _segments(body, call, video)
     except ValueError as error:
         note = f" ({body.architecture.note})" if body.architecture.note else ""
         raise SteeringError(f"{body.model_type}: {error}{note}") from error
-    if state is not None and state.is_cut_by(visual, call.past):
-        raise SteeringError(
-            "an image was split over two prefill chunks: leave prefill_chunk_size unset"
-        )
     surplus = surplus_tokens(segment)
+    index = _index(body, call, x, kwargs, is_needed=moves_positions and body.architecture.axes > 1)
     return Tokens(segment, visual, surplus if before is None else surplus + before, index)
 
 
-def _index(body: Anatomy, call: Call, x: Tensor, kwargs: Mapping[str, Any]) -> Tensor:
+def _index(
+    body: Anatomy, call: Call, x: Tensor, kwargs: Mapping[str, Any], is_needed: bool
+) -> Tensor:
     """The position of each token when every token counts one, shape (B, L).
 
     generate() puts it before the axes of M-RoPE. Otherwise it follows from the attention mask,
-    or from the cache's length where nothing is masked.
+    or from the cache's length where nothing is masked. With one axis the rotary embedding's own
+    positions will take its place.
     """
     batch, length = x.shape[:2]
     positions, mask = kwargs.get("position_ids"), call.mask
@@ -243,6 +263,6 @@ def _index(body: Anatomy, call: Call, x: Tensor, kwargs: Mapping[str, Any]) -> T
             return positions
     if torch.is_tensor(mask) and mask.dim() == 2:
         return (mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
-    if mask is not None and body.architecture.axes > 1:
+    if mask is not None and is_needed:
         raise SteeringError("a two-dimensional attention mask is needed to place the text")
     return (torch.arange(length, device=x.device) + call.past).expand(batch, length)

@@ -6,6 +6,7 @@ import functools
 import inspect
 import logging
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from lmms_bapa.steering.features import frame_lengths, image_lengths
 from lmms_bapa.steering.reading import (
     Call,
     VideoUnit,
+    check_arguments,
     check_positions,
     check_prompt,
     read_call,
@@ -44,6 +46,12 @@ class Steering:
     the cache go on reading the stock position ids. Use it as a context manager, or call
     :meth:`remove`; either way nothing is left on the model.
 
+    Example:
+        ``with intervene(model, BaPA(), AGCI(0.3)): model.generate(...)``
+
+    A cache that was filled under other settings is refused; one that was filled under steering and
+    is used after it goes on as the stock model would, which no hook can notice.
+
     Args:
         model: a transformers vision-language model.
         interventions: applied in the order given; those that change nothing attach nothing.
@@ -55,6 +63,7 @@ class Steering:
     Raises:
         UnsupportedModelError: the architecture cannot take an intervention.
         SteeringError: the model is steered already.
+        TypeError, ValueError: an argument that would switch nothing on.
     """
 
     def __init__(
@@ -65,11 +74,12 @@ class Steering:
         tokenizer: Any = None,
         video: VideoUnit = "frame",
     ) -> None:
+        check_arguments(interventions, video)
         self.interventions = interventions
         self._video = video
-        self.active = [i for i in interventions if not i.is_identity]
+        self.active = tuple(i for i in interventions if not i.is_identity)
         self.anatomy: Anatomy | None = None
-        self._call: Call | None = None
+        self._threads = threading.local()
         self._undo = ExitStack()
         if not self.active:
             return
@@ -88,6 +98,10 @@ class Steering:
 
     def __enter__(self) -> Steering:
         return self
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        # A copy's hooks would look at this model, and stay when these are removed.
+        raise SteeringError("remove the steering before the model is copied or pickled")
 
     def __exit__(
         self,
@@ -115,8 +129,7 @@ class Steering:
         if self._moves_positions:
             for module in body.rotary:
                 keep(module.register_forward_pre_hook(self._enter_rotary, with_kwargs=True))
-        if body.architecture.unit in ("image", "stack"):
-            self._watch(base, "get_image_features", self._see_images, undo)
+        self._watch(base, "get_image_features", self._see_images, undo)
         if body.architecture.video:
             self._watch(base, "get_video_features", self._see_videos, undo)
         _forget_compiled()
@@ -146,19 +159,29 @@ class Steering:
 
     def _see_images(self, features: Any, arguments: Any) -> None:
         assert self.anatomy is not None
-        if self.anatomy.architecture.unit == "stack":
-            # generate() encodes first, so what the pixels tell travels with the features.
-            features.tiles = arguments["pixel_values"].shape[1]
+        # generate() encodes first, so what is known travels with the features.
+        if hasattr(features, "__dict__"):
+            features.lmms_bapa_seen = True
+            if self.anatomy.architecture.unit == "stack":
+                features.tiles = arguments["pixel_values"].shape[1]
         if self._call is not None:
             self._call.lengths = image_lengths(self.anatomy, features)
 
     def _see_videos(self, features: Any, arguments: Any) -> None:
         grid = arguments.get("video_grid_thw")
+        if hasattr(features, "__dict__"):
+            features.video_grid_thw = grid
         if self._call is not None:
             self._call.videos = frame_lengths(features, grid)
-        else:
-            # generate() encodes first and keeps the grid to itself, so it travels along.
-            features.video_grid_thw = grid
+
+    @property
+    def _call(self) -> Call | None:
+        """The forward pass that this thread is in."""
+        return getattr(self._threads, "call", None)
+
+    @_call.setter
+    def _call(self, call: Call | None) -> None:
+        self._threads.call = call
 
     @property
     def _moves_positions(self) -> bool:
@@ -167,11 +190,18 @@ class Steering:
     # The hooks, in the order in which one forward pass meets them.
 
     def _enter_base(self, _: nn.Module, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        call = read_call(args, kwargs)
         assert self.anatomy is not None
+        self._call = None
+        call = read_call(self.anatomy.base, args, kwargs)
         check_prompt(self.anatomy, call)
         encoded = kwargs.get("mm_encoder_outputs") or {}
         if encoded.get("image") is not None:
+            # A slice of the features, as for a chunk of the prompt, is a new object.
+            if not getattr(encoded["image"], "lmms_bapa_seen", False):
+                raise SteeringError(
+                    "the pictures were encoded before steering began, or cut into chunks: give "
+                    "pixel_values, and leave prefill_chunk_size unset"
+                )
             call.lengths = image_lengths(self.anatomy, encoded["image"])
         if encoded.get("video") is not None and self.anatomy.architecture.video:
             grid = getattr(encoded["video"], "video_grid_thw", None)
@@ -182,24 +212,17 @@ class Steering:
         self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         call, x = self._call, kwargs.get("inputs_embeds")
-        if (call is None or call.ids is None) and x is not None:
+        if x is None:
+            if call is None or not call.has_vision:
+                return None
+            raise SteeringError("the decoder got no embeddings, so nothing can be steered")
+        if call is None or call.ids is None:
             raise SteeringError(
                 "the decoder got merged embeddings without token ids, so its images cannot be "
                 "found: pass input_ids (and pixel_values) to the whole model instead"
             )
-        if call is None or (x is None and not call.has_vision):
-            return None
-        if x is None:
-            raise SteeringError("the decoder got no embeddings, so nothing can be steered")
         assert self.anatomy is not None
-        call.tokens = read_tokens(
-            self.anatomy,
-            call,
-            x,
-            kwargs,
-            with_positions=self._moves_positions,
-            video=self._video,
-        )
+        call.tokens = read_tokens(self.anatomy, call, x, kwargs, self.active, self._video)
         if call.tokens is not None and call.has_vision:
             tokens = _on(call.tokens, x.device)
             for intervention in self.active:
@@ -237,15 +260,16 @@ class Steering:
     ) -> None:
         del args
         call = self._call
-        if call is None or call.tokens is None:
+        if call is None or call.ids is None:
             return
-        if self._moves_positions and not call.rotary_seen:
+        if call.tokens is not None and self._moves_positions and not call.rotary_seen:
             raise SteeringError("the decoder never called its rotary embedding: nothing was moved")
         cache = kwargs.get("past_key_values")
         if cache is None:
             cache = getattr(output, "past_key_values", None)
-        if cache is not None and self._moves_positions:
-            cache_state.extend(cache, call.past, call.tokens, call.positions)
+        if cache is not None:
+            length = call.ids.shape[1]
+            cache_state.save(cache, self.active, call.past, length, call.tokens, call.positions)
 
     def _leave_base(self, *_: Any) -> None:
         self._call = None
@@ -263,28 +287,5 @@ def _on(tokens: Tokens, device: torch.device) -> Tokens:
     return Tokens(**{f.name: getattr(tokens, f.name).to(device) for f in fields(tokens)})
 
 
-def intervene(
-    model: Any,
-    *interventions: Intervention,
-    architecture: Architecture | None = None,
-    tokenizer: Any = None,
-    video: VideoUnit = "frame",
-) -> Steering:
-    """Switches interventions on.
-
-    Example:
-        ``with intervene(model, BaPA(), AGCI(0.3)): model.generate(...)``
-
-    Args:
-        model: a transformers vision-language model.
-        interventions: for instance ``BaPA()``, ``AGCI(0.3)``.
-        architecture: see :class:`Steering`.
-        tokenizer: see :class:`Steering`.
-        video: see :class:`Steering`.
-
-    Returns:
-        The handle: a context manager with a ``remove()`` method.
-    """
-    return Steering(
-        model, *interventions, architecture=architecture, tokenizer=tokenizer, video=video
-    )
+# The verb that user code reads best with: ``with intervene(model, BaPA(), AGCI(0.3)): ...``
+intervene = Steering

@@ -105,7 +105,7 @@ def positions(subject: Subject) -> Iterator[Finding]:
     tokens = f"{behind - first} tokens, one place"
     yield Finding("positions, one picture", _verdict(good), tokens, "exact, decoding too")
     if subject.two is None:
-        yield Finding("positions, two pictures", "info", "the processor or model takes one only")
+        yield Finding("positions, two pictures", "info", f"not asked: {subject.no_two}")
         return
     with subject.steer(BaPA()), _rotary_positions(subject) as passes:
         subject.logits(subject.two)

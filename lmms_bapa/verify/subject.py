@@ -17,6 +17,7 @@ from lmms_bapa.harness.messages import encode, move
 from lmms_bapa.harness.options import parse_options
 from lmms_bapa.harness.preset import load_preset
 from lmms_bapa.harness.presets import preset_path
+from lmms_bapa.harness.validation import reason
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.probes.canvas import compose
 from lmms_bapa.probes.questions import PROMPT
@@ -50,7 +51,8 @@ class Subject:
         one: a prompt with one picture.
         other: a longer prompt with another picture.
         both: the two of them as a padded batch.
-        two: a prompt with two pictures, or None if the processor takes one only.
+        two: a prompt with two pictures, or None if the model cannot be asked it.
+        no_two: why not.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Subject:
     other: dict[str, Any]
     both: dict[str, Any]
     two: dict[str, Any] | None
+    no_two: str
 
     def steer(self, *interventions: Intervention) -> AbstractContextManager[Any]:
         """The model with interventions on."""
@@ -134,17 +137,20 @@ def load_subject(pretrained: str, adapter: str, model_args: Mapping[str, Any]) -
         # Some templates write no second picture, some models take one only.
         with torch.inference_mode():
             model(**two)
-    except Exception:
-        two = None
-    image_token = image_token_id(model.config)
+        no_two = ""
+    except Exception as error:
+        two, no_two = None, reason(error)
+    facts = steering_options(options, model.config, processor)
+    image_token = image_token_id(model.config, facts["architecture"])
     assert image_token is not None  # load_model has checked it
     return Subject(
         name=pretrained,
         model=model,
-        facts=steering_options(options, model.config, processor),
+        facts=facts,
         image_token=image_token,
         one=prompt(one),
         other=prompt(other),
         both=prompt(one, other),
         two=two,
+        no_two=no_two,
     )
