@@ -310,9 +310,34 @@ def test_facts_about_the_architecture_can_be_replaced() -> None:
     model = adapter(bapa=True, image_unit="first_n")
     assert model.steering.anatomy is not None
     assert model.steering.anatomy.architecture.unit == "first_n"
-    model = adapter(bapa=True, image_begin=7, image_token=9, image_unit="run")
+    model = adapter(bapa=True, image_begin=7, image_unit="run")
     body = model.steering.anatomy
     assert body is not None
-    assert (body.image_token, body.begin, body.architecture.unit) == (9, (7,), "run")
+    assert (body.begin, body.architecture.unit) == ((7,), "run")
     with pytest.raises(UnsupportedModelError, match="<tile> tells, which this tokenizer does not"):
         adapter(bapa=True, image_unit="run", image_begin="<tile>")
+    with pytest.raises(UsageError, match="begin has an effect with unit=run only, not image"):
+        adapter(bapa=True, image_begin=7)
+    with pytest.raises(UnsupportedModelError, match="image_token=9, but its configuration says"):
+        adapter(bapa=True, image_token=9)
+
+
+def test_weights_that_are_missing_are_not_made_up(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from lmms_bapa.embedded import embedded_path
+
+    source = embedded_path("micro-llava")
+    assert source is not None
+    for file in source.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = load_file(tmp_path / "model.safetensors")
+    weights.pop(next(name for name in weights if "vision_tower" in name))
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UsageError, match=r"1 weights are missing, such as .*vision_tower"):
+        HFBapa(pretrained=str(tmp_path), device="cpu")
+
+
+def test_an_attention_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(UsageError, match=r"cannot be loaded .*nope"):
+        adapter(attn_implementation="nope")

@@ -12,7 +12,13 @@ import pytest
 import torch
 
 from lmms_bapa.interventions import AGCI, BaPA
-from lmms_bapa.steering import Architecture, SteeringError, intervene, with_options
+from lmms_bapa.steering import (
+    Architecture,
+    SteeringError,
+    UnsupportedModelError,
+    intervene,
+    with_options,
+)
 
 from .steering_tools import decoder_input
 from .test_architectures import assert_same, generate, logits, rotary_positions
@@ -217,3 +223,25 @@ def test_agci_alone_needs_no_place_for_the_text() -> None:
     with intervene(model, AGCI(0.3)):
         assert not torch.equal(decoder_input(model, batch), stock)
         generate(model, batch, cache_implementation="static")
+
+
+def test_a_version_of_transformers_that_was_not_tested_is_told(
+    llava: tuple[Tiny, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, model = llava
+    monkeypatch.setattr("transformers.__version__", "5.13.1")
+    intervene(model, BaPA()).remove()
+    assert "transformers 5.13.1 was not tested" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr("transformers.__version__", "5.23.4")
+    intervene(model, BaPA()).remove()
+    assert not caplog.text
+
+
+def test_a_family_that_had_another_shape_before_is_refused_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = TINY["kimi_k25"].build("kimi_k25")
+    monkeypatch.setattr("transformers.__version__", "5.13.1")
+    with pytest.raises(UnsupportedModelError, match=r"kimi_k25: needs transformers 5\.23"):
+        intervene(model, BaPA())

@@ -44,6 +44,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": "auto"}, "batch_size='auto': should be a valid integer"),
     ({"dtype": "int8"}, "dtype='int8': should be 'auto', 'float32', 'float16' or 'bfloat16'"),
     ({"pretrained": ""}, "pretrained='': "),
+    ({"image_unit": "run"}, "image_unit has no effect without an intervention"),
+    ({"bapa": True, "image_unit": "tile"}, "image_unit='tile': should be 'image', 'run'"),
+    ({"bapa": True, "image_token": True}, "image_token=True: should be a valid integer"),
+    ({"bapa": True, "image_token": -3}, "image_token=-3: should be greater than or equal to 0"),
+    ({"max_pixels": 5, "processor_max_pixels": 7}, "max_pixels is given twice"),
+    ({"device": "cpu", "device_map": "auto"}, "give one of device and device_map"),
+    ({"load_in_8bit": True, "load_in_4bit": True}, "give one of load_in_8bit and load_in_4bit"),
+    ({"processor": 3}, "processor=3: should be a valid dictionary"),
 ]
 
 
@@ -58,6 +66,12 @@ def test_options_that_are_refused(args: dict[str, Any], line: str) -> None:
         parse_options(P | args, {})
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
+
+
+def test_what_the_user_gives_wins_over_the_adapters_file() -> None:
+    defaults = P | {"max_pixels": 5, "processor": {"a": 1}}
+    options = parse_options({"processor_max_pixels": 7}, defaults)
+    assert options.load.processor == {"a": 1, "max_pixels": 7}
 
 
 def test_pretrained_is_required_unless_the_adapter_has_a_default() -> None:

@@ -186,7 +186,7 @@ def parse_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Adap
         raise UsageError("pretrained is missing: add pretrained=<hub id, folder or micro-llava>")
     own = {k: v for k, v in merged.items() if k in LoadOptions.model_fields and v is not None}
     if isinstance(own.get("processor", {}), dict):
-        own["processor"] = own.get("processor", {}) | _processor_options(merged)
+        own["processor"] = _processor_options(defaults) | _processor_options(given)
     try:
         load = LoadOptions(**own)
     except ValidationError as error:
@@ -198,10 +198,14 @@ def parse_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Adap
     return AdapterOptions(load, build_interventions(merged))
 
 
-def _processor_options(merged: Mapping[str, Any]) -> dict[str, Any]:
-    """Those options that go to the processor, by the processor's names."""
-    found: dict[str, Any] = {}
-    for name, value in merged.items():
+def _processor_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options that go to the processor, by the processor's names.
+
+    Raises:
+        UsageError: one is given twice.
+    """
+    found: dict[str, Any] = dict(options.get("processor") or {})
+    for name, value in options.items():
         if value is None or not (name in PIXEL_LIMITS or name.startswith(_PREFIX)):
             continue
         short = name.removeprefix(_PREFIX)

@@ -21,8 +21,8 @@ def reason(error: Exception) -> str:
 def one_line(error: ValidationError, model: type[BaseModel]) -> str:
     """The first problem of a validation, with the nearest known name for an unknown one."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = str(first["loc"][0]) if first["loc"] else ""  # further parts are pydantic's, not ours
     if first["type"] == "extra_forbidden":
         return f"unknown option {key!r}: {nearest(key, list(model.model_fields))}"
     message = first["msg"].replace("Input should", "should").removeprefix("Value error, ")
-    return f"{key}={first['input']!r}: {message}"
+    return f"{key}={first['input']!r}: {message}" if key else message
