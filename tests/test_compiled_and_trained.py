@@ -16,10 +16,10 @@ from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.adapter import HFBapa
 from lmms_bapa.interventions import AGCI, BaPA
 from lmms_bapa.interventions.agci import inject_global_context
-from lmms_bapa.steering import intervene
+from lmms_bapa.steering import SteeringError, intervene
 
 from .harness_runs import evaluate, replies
-from .test_architectures import assert_same, generate, logits
+from .steering_tools import assert_same, generate, logits
 from .tiny import TINY, Tiny
 
 KINDS = ["llava", "qwen2_5_vl", "gemma3"]
@@ -77,10 +77,12 @@ def test_a_compiled_model_notices_that_steering_came_and_went(fresh_compiler: No
     assert_same(logits(compiled, batch), stock)
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "internvl"])
 @pytest.mark.parametrize("offload_first", [True, False])
-def test_weights_that_are_offloaded(tiny: tuple[Tiny, Any], offload_first: bool) -> None:
-    spec, model = tiny
-    batch = spec.inputs([[4, "a", 5], ["b", 7]])
+def test_weights_that_are_offloaded(kind: str, offload_first: bool) -> None:
+    """Accelerate copies encoded pictures on their way, and what is known of them with it."""
+    spec, model = TINY[kind], TINY[kind].build(kind)
+    batch = spec.inputs([[4, "a", 5], [2, "b", 1, "a", 7]])
     with intervene(model, *BOTH):
         want = steps(model, batch)
     if offload_first:
@@ -92,6 +94,10 @@ def test_weights_that_are_offloaded(tiny: tuple[Tiny, Any], offload_first: bool)
             cpu_offload(model, execution_device=torch.device("cpu"))
             got = steps(model, batch)
     assert torch.equal(got, want)
+    with intervene(model, *BOTH), pytest.raises((SteeringError, ValueError), match=r"chunk|match"):
+        steps(model, batch, prefill_chunk_size=9)
+    with intervene(model, *BOTH):
+        steps(model, batch, num_beams=2)
 
 
 def test_agci_has_the_gradient_of_its_formula() -> None:

@@ -23,7 +23,7 @@ from lmms_bapa.steering import cache_state
 from lmms_bapa.steering.architecture import Anatomy, anatomy
 from lmms_bapa.steering.architectures import Architecture
 from lmms_bapa.steering.errors import SteeringError, UnsupportedModelError
-from lmms_bapa.steering.features import frame_lengths, image_lengths
+from lmms_bapa.steering.features import Encoding, frame_lengths, image_lengths
 from lmms_bapa.steering.reading import (
     Call,
     VideoUnit,
@@ -159,20 +159,17 @@ class Steering:
 
     def _see_images(self, features: Any, arguments: Any) -> None:
         assert self.anatomy is not None
-        # generate() encodes first, so what is known travels with the features.
-        if hasattr(features, "__dict__"):
-            features.lmms_bapa_seen = True
-            if self.anatomy.architecture.unit == "stack":
-                features.tiles = arguments["pixel_values"].shape[1]
+        is_stack = self.anatomy.architecture.unit == "stack"
+        tiles = arguments["pixel_values"].shape[1] if is_stack else 1
+        encoding = self._threads.images = Encoding.of(features, tiles)
         if self._call is not None:
-            self._call.lengths = image_lengths(self.anatomy, features)
+            self._call.lengths = image_lengths(self.anatomy, features, encoding)
 
     def _see_videos(self, features: Any, arguments: Any) -> None:
-        grid = arguments.get("video_grid_thw")
-        if hasattr(features, "__dict__"):
-            features.video_grid_thw = grid
+        encoding = Encoding.of(features, grid=arguments.get("video_grid_thw"))
+        self._threads.videos = encoding
         if self._call is not None:
-            self._call.videos = frame_lengths(features, grid)
+            self._call.videos = frame_lengths(features, encoding)
 
     @property
     def _call(self) -> Call | None:
@@ -195,17 +192,13 @@ class Steering:
         call = read_call(self.anatomy.base, args, kwargs)
         check_prompt(self.anatomy, call)
         encoded = kwargs.get("mm_encoder_outputs") or {}
-        if encoded.get("image") is not None:
-            # A slice of the features, as for a chunk of the prompt, is a new object.
-            if not getattr(encoded["image"], "lmms_bapa_seen", False):
-                raise SteeringError(
-                    "the pictures were encoded before steering began, or cut into chunks: give "
-                    "pixel_values, and leave prefill_chunk_size unset"
-                )
-            call.lengths = image_lengths(self.anatomy, encoded["image"])
-        if encoded.get("video") is not None and self.anatomy.architecture.video:
-            grid = getattr(encoded["video"], "video_grid_thw", None)
-            call.videos = frame_lengths(encoded["video"], grid)
+        images, videos = encoded.get("image"), encoded.get("video")
+        if images is not None:
+            encoding = Encoding.behind(images, getattr(self._threads, "images", None))
+            call.lengths = image_lengths(self.anatomy, images, encoding)
+        if videos is not None and self.anatomy.architecture.video:
+            encoding = Encoding.behind(videos, getattr(self._threads, "videos", None))
+            call.videos = frame_lengths(videos, encoding)
         self._call = call
 
     def _enter_decoder(
