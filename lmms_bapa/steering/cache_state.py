@@ -83,7 +83,8 @@ def load(cache: Any, settings: tuple[Intervention, ...], past: int) -> CacheStat
         if state is not None:
             delattr(cache, _ATTRIBUTE)
         return None
-    if state is None or state.settings != settings or state.length < past:
+    same = state is not None and (state.settings is settings or state.settings == settings)
+    if state is None or not same or state.length < past:
         raise ValueError("the cache was filled, at least in part, without these interventions")
     return state
 

@@ -226,22 +226,24 @@ def read_tokens(
     cache = kwargs.get("past_key_values")
     call.past = int(cache.get_seq_length()) if cache is not None else 0
     moves_positions = any(i.moves_positions() for i in settings)
+    needs_index = moves_positions and body.architecture.axes > 1
     try:
         state = call.state = cache_state.load(cache, settings, call.past)
         before = state.surplus_before(call.past, x.shape[0]) if state is not None else None
         if not call.has_vision:
             if before is None or not moves_positions:
                 return None
-            # All text, even if a generated token happens to be the image token.
-            segment = torch.zeros_like(call.ids)
-            visual = segment.bool()
-        else:
-            segment, visual = _segments(body, call, video)
+            # All text, even if a generated token happens to be the image token. A decode step
+            # comes this way, so nothing is computed that is not needed.
+            none = torch.zeros_like(call.ids)
+            index = _index(body, call, x, kwargs, needs_index) if needs_index else none
+            return Tokens(none, none.bool(), before.expand_as(none), index)
+        segment, visual = _segments(body, call, video)
     except ValueError as error:
         note = f" ({body.architecture.note})" if body.architecture.note else ""
         raise SteeringError(f"{body.model_type}: {error}{note}") from error
     surplus = surplus_tokens(segment)
-    index = _index(body, call, x, kwargs, is_needed=moves_positions and body.architecture.axes > 1)
+    index = _index(body, call, x, kwargs, needs_index)
     return Tokens(segment, visual, surplus if before is None else surplus + before, index)
 
 

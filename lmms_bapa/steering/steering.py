@@ -78,6 +78,7 @@ class Steering:
         self.interventions = interventions
         self._video = video
         self.active = tuple(i for i in interventions if not i.is_identity)
+        self._moves_positions = any(i.moves_positions() for i in self.active)
         self.anatomy: Anatomy | None = None
         self._threads = threading.local()
         self._undo = ExitStack()
@@ -179,10 +180,6 @@ class Steering:
     @_call.setter
     def _call(self, call: Call | None) -> None:
         self._threads.call = call
-
-    @property
-    def _moves_positions(self) -> bool:
-        return any(i.moves_positions() for i in self.active)
 
     # The hooks, in the order in which one forward pass meets them.
 
