@@ -82,6 +82,8 @@ def remark(row: Architecture) -> str:
         parts.append(f"{row.axes} position axes")
     if row.deaf or row.heard:
         parts.append("not all layers use positions")
+    if row.since != "0":
+        parts.append(f"transformers {row.since} or newer")
     if row.video:
         parts.append("videos too")
     return "; ".join(part for part in parts if part)
