@@ -16,6 +16,8 @@ from lmms_bapa.steering import Steering
 from lmms_bapa.verify import checks
 from lmms_bapa.verify.subject import Subject, load_subject
 
+from .checkpoints import SAVED
+
 VERDICTS = {
     "off is off": "pass",
     "nothing is left after removal": "pass",
@@ -46,6 +48,19 @@ def failures(subject: Subject) -> set[str]:
 
 def test_a_healthy_checkpoint(subject: Subject) -> None:
     assert verdicts(subject) == VERDICTS
+
+
+@pytest.mark.parametrize("name", ["qwen2_5_vl", "smolvlm", "gemma3", "paligemma"])
+def test_checkpoints_with_real_processors(name: str, tmp_path: Path) -> None:
+    if name not in SAVED:
+        pytest.skip("the installed transformers cannot make this checkpoint")
+    checkpoint = SAVED[name]
+    one = load_subject(str(checkpoint.save(name, tmp_path)), checkpoint.adapter, {"device": "cpu"})
+    found = verdicts(one)
+    says_nothing = {"time of a forward pass"}
+    if name == "paligemma":
+        says_nothing |= {"decoding equals recompute"}
+    assert {key for key, verdict in found.items() if verdict != "pass"} == says_nothing
 
 
 def test_half_precision_has_a_wider_bound() -> None:

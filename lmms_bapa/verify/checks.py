@@ -53,7 +53,11 @@ def _difference(a: Tensor, b: Tensor) -> float:
 
 
 def _near(subject: Subject, name: str, steered: float, stock: float) -> Finding:
-    bound = max(TOLERANCE[subject.model.dtype], 2 * stock)
+    tolerance = TOLERANCE[subject.model.dtype]
+    if stock > 10 * tolerance:  # PaliGemma's prompt is seen from both sides, its reply is not
+        says = f"says nothing: stock differs by {stock:.1e}"
+        return Finding(name, "info", f"{steered:.1e}", says)
+    bound = max(tolerance, 2 * stock)
     return Finding(
         name, _verdict(steered <= bound), f"{steered:.1e}", f"<= {bound:.1e} (stock {stock:.1e})"
     )

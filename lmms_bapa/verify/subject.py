@@ -128,7 +128,9 @@ def load_subject(pretrained: str, adapter: str, model_args: Mapping[str, Any]) -
         device = model.device
 
     def prompt(*messages: list[dict[str, Any]]) -> dict[str, Any]:
-        return move(encode(processor, messages), device, model.dtype)
+        inputs = move(encode(processor, messages), device, model.dtype)
+        inputs.pop("labels", None)  # PaliGemma's processor is ready for training
+        return inputs
 
     one = _message(SHORT, 0)
     other = _message(PROMPT.format(caption="a blue circle"), 1)
