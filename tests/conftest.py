@@ -12,13 +12,14 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 import pytest
 import torch
 
-from .tiny_models import TINY, TinyModel
+from .tiny import TINY, Tiny
 
 # Small models are fastest on one thread, and sums then come out alike on every machine.
 torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module", params=list(TINY))
-def tiny(request: pytest.FixtureRequest) -> tuple[TinyModel, Any]:
+@pytest.fixture(scope="module", params=["llava", "qwen2_5_vl"])
+def tiny(request: pytest.FixtureRequest) -> tuple[Tiny, Any]:
+    """A family with one position axis, and one with three."""
     spec = TINY[request.param]
-    return spec, spec.build()
+    return spec, spec.build(request.param)

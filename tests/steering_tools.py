@@ -1,39 +1,35 @@
-"""Tools of the steering tests: positions by hand, spies, and the models they look at."""
+"""Tools of the steering tests: runs of a small model, spies on it, and positions by hand."""
 
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from lmms_bapa.interventions import BaPA
+from lmms_bapa.steering import Steering, intervene
 
-from .tiny.spec import decoder_of, taken_by
-from .tiny_models import Row, TinyModel
+from .tiny import Tiny
+from .tiny.qwen_like import GRIDS
+from .tiny.spec import Row, decoder_of, taken_by
 
-NEW = 5
-
-
+NEW = 4
 ONE: Row = [4, "a", 5]
-
-
 TWO: Row = [3, "a", 2, "b", 4]
-
-
+FIRST: Row = ["b", 7]
 NONE: Row = [6]
 
 
-FIRST: Row = ["a", 7]
+def steer(spec: Tiny, model: Any, *interventions: Any) -> Steering:
+    return intervene(model, *interventions, tokenizer=spec.tokenizer)
 
 
-SETTINGS = [
-    BaPA(),
-    BaPA(strength=0.5),
-    BaPA(anchor="center"),
-    BaPA(anchor=0.0),
-    BaPA(anchor=0.25, strength=0.5),
-]
+def logits(model: Any, batch: dict[str, Any]) -> Tensor:
+    with torch.no_grad():
+        return model(**copy.deepcopy(taken_by(model, batch))).logits
 
 
 def generate(model: Any, batch: dict[str, Any], **kwargs: Any) -> Any:
@@ -41,92 +37,25 @@ def generate(model: Any, batch: dict[str, Any], **kwargs: Any) -> Any:
         **copy.deepcopy(taken_by(model, batch)),
         do_sample=False,
         max_new_tokens=NEW,
-        output_logits=True,
         return_dict_in_generate=True,
+        output_logits=True,
         **kwargs,
     )
 
 
-def logits(model: Any, batch: dict[str, Any]) -> torch.Tensor:
-    with torch.no_grad():
-        return model(**copy.deepcopy(taken_by(model, batch))).logits
+def beam_scores(spec: Tiny, model: Any, row: Row, beams: int) -> tuple[Tensor, Tensor]:
+    """The score that beam search gives its best beam, and the same from a recompute."""
+    batch = spec.inputs([row])
+    found = generate(model, batch, num_beams=beams, output_scores=True)
+    steps = logits(model, spec.extended(batch, found.sequences[:, :-1]))[:, -NEW:].log_softmax(-1)
+    chosen = steps.gather(-1, found.sequences[:, -NEW:, None])
+    return found.sequences_scores[0], chosen.sum() / NEW
 
 
-def extended(batch: dict[str, Any], ids: torch.Tensor) -> dict[str, Any]:
-    """The batch with generated ids appended, for a recompute without a cache."""
-    longer = dict(copy.deepcopy(batch), input_ids=ids)
-    new = ids.shape[1] - batch["input_ids"].shape[1]
-    for key, value in (("attention_mask", 1), ("mm_token_type_ids", 0)):
-        if key in longer:
-            tail = torch.full((ids.shape[0], new), value)
-            longer[key] = torch.cat([longer[key], tail], dim=1)
-    return longer
-
-
-def stock_positions(spec: TinyModel, row: Row) -> list[list[float]]:
-    """Stock positions by hand, one list per axis, with NEW positions of text behind them.
-
-    M-RoPE (Qwen2-VL, section 2.1): an image that starts at p has p, p + row, p + column on the
-    three axes, and the text after it goes on from its largest position + 1.
-    """
-    axes: list[list[float]] = [[] for _ in range(spec.axes)]
-    p = 0
-    for kind, n, grid in [*spec.layout(row), ("text", NEW, None)]:
-        if kind == "text" or spec.axes == 1:
-            for axis in axes:
-                axis += [p + i for i in range(n)]
-            p += n
-        else:
-            h, w = grid
-            axes[0] += [p] * n
-            axes[1] += [p + r for r in range(h) for _ in range(w)]
-            axes[2] += [p + c for _ in range(h) for c in range(w)]
-            p += max(h, w)
-    return axes
-
-
-def expected_positions(spec: TinyModel, row: Row, bapa: BaPA) -> list[list[float]]:
-    """The positions that BaPA asks for, by hand, from the words of the paper."""
-    stock = stock_positions(spec, row)
-    target: list[list[float]] = [[] for _ in stock]
-    p = done = 0
-    for kind, n, _ in [*spec.layout(row), ("text", NEW, None)]:
-        for axis, old in zip(target, stock, strict=True):
-            here = old[done : done + n]
-            if bapa.anchor == "paper":
-                axis += [p] * n if kind == "image" else [p + i for i in range(n)]
-            elif kind == "text":
-                axis += here
-            elif bapa.anchor == "center":
-                axis += [sum(here) / n] * n
-            else:
-                axis += [min(here) + bapa.anchor * (max(here) - min(here))] * n
-        p += 1 if kind == "image" else n
-        done += n
-    s = bapa.strength
-    return [
-        [a + s * (b - a) for a, b in zip(old, new, strict=True)]
-        for old, new in zip(stock, target, strict=True)
-    ]
-
-
-class RotarySpy:
-    """Records what the decoder's rotary embedding is given, after all other hooks."""
-
-    def __init__(self, model: Any) -> None:
-        self.seen: list[torch.Tensor] = []
-        self.handle = model.get_decoder().rotary_emb.register_forward_pre_hook(
-            self._record, with_kwargs=True
-        )
-
-    def _record(self, _: Any, args: Any, kwargs: Any) -> None:
-        positions = kwargs["position_ids"] if "position_ids" in kwargs else args[1]
-        self.seen.append(positions.detach().clone())
-
-    def rows(self, batch: int, axes: int) -> torch.Tensor:
-        """All positions of a generation, shape (axes, batch, prompt + steps)."""
-        steps = [s if s.dim() == 3 else s[None] for s in self.seen]
-        return torch.cat([s.float().expand(axes, batch, -1) for s in steps], dim=-1)
+def assert_same(got: Tensor, want: Tensor) -> None:
+    """Equal but for the rounding of single precision: 1e-5 of the largest logit."""
+    bound = 1e-5 * max(1.0, float(want.abs().max()))
+    torch.testing.assert_close(got, want, atol=bound, rtol=0)
 
 
 def hooks_of(model: Any) -> list[Any]:
@@ -138,8 +67,9 @@ def hooks_of(model: Any) -> list[Any]:
     ]
 
 
-def decoder_input(model: Any, batch: dict[str, Any]) -> torch.Tensor:
-    seen: list[torch.Tensor] = []
+def decoder_input(model: Any, batch: dict[str, Any]) -> Tensor:
+    """The embeddings that enter the decoder."""
+    seen: list[Tensor] = []
 
     def record(_: Any, __: Any, kwargs: Any) -> None:
         seen.append(kwargs["inputs_embeds"].detach().clone())
@@ -148,3 +78,88 @@ def decoder_input(model: Any, batch: dict[str, Any]) -> torch.Tensor:
     logits(model, batch)
     handle.remove()
     return seen[0]
+
+
+def rotary_positions(
+    model: Any,
+    batch: dict[str, Any],
+    axes: int,
+    run: Callable[[Any, dict[str, Any]], Any] = generate,
+) -> list[Tensor]:
+    """What each rotary module was given in a run: (axes, B, prompt + steps) each."""
+    decoder = decoder_of(model)
+    passes: dict[tuple[str, int], list[Tensor]] = defaultdict(list)
+    calls: dict[str, int] = defaultdict(int)
+    length = 0
+    handles = []
+
+    def spy_on(name: str, module: Any) -> None:
+        def record(_: Any, args: Any, kwargs: Any) -> None:
+            positions = kwargs["position_ids"] if "position_ids" in kwargs else args[1]
+            calls[name] += 1  # some are called once for each kind of layer
+            steps = passes[name, calls[name]]
+            if positions.shape[-1] > length:  # cached tokens again: they have to stay as they were
+                assert torch.equal(positions[..., :-length].float(), torch.cat(steps, -1).float())
+            steps.append(positions[..., -length:].detach().clone())
+
+        handles.append(module.register_forward_pre_hook(record, with_kwargs=True))
+
+    for name, module in decoder.named_modules():
+        if type(module).__name__.endswith("RotaryEmbedding"):
+            spy_on(name, module)
+
+    def enter(_: Any, __: Any, kwargs: Any) -> None:
+        nonlocal length
+        length = kwargs["inputs_embeds"].shape[1]
+        calls.clear()
+
+    handles.append(decoder.register_forward_pre_hook(enter, with_kwargs=True))
+    run(model, batch)
+    for handle in handles:
+        handle.remove()
+    assert passes
+    rows = batch["input_ids"].shape[0]
+    return [
+        torch.cat(
+            [(s if s.dim() == 3 else s[None]).float().expand(axes, rows, -1) for s in steps], -1
+        )
+        for steps in passes.values()
+    ]
+
+
+def parts_of(spec: Tiny, row: Row) -> list[tuple[bool, int]]:
+    """A row and what is generated behind it, in parts: (whether it is a picture, its length)."""
+    return [*((kind, len(ids)) for kind, ids in spec.layout(row)), (False, NEW - 1)]
+
+
+def balanced_by_hand(spec: Tiny, row: Row) -> list[int]:
+    """The paper's words: a picture takes one position, the text goes on behind it."""
+    positions: list[int] = []
+    p = spec.first
+    for is_picture, n in parts_of(spec, row):
+        positions += [p] * n if is_picture else range(p, p + n)
+        p += bool(n) if is_picture else n
+    return positions
+
+
+def stock_by_hand(spec: Tiny, row: Row) -> list[list[int]]:
+    """Stock positions of a family with one axis, or with Qwen2-VL's three; a list for each axis.
+
+    M-RoPE (Qwen2-VL, section 2.1): a picture that starts at p has p, p + row, p + column on the
+    three axes, and the text after it goes on from its largest position + 1.
+    """
+    axes: list[list[int]] = [[] for _ in range(spec.axes)]
+    grids = iter([GRIDS[part] for part in row if isinstance(part, str)])
+    p = 0
+    for is_picture, n in parts_of(spec, row):
+        if is_picture and spec.axes == 3:
+            h, w = (patches // 2 for patches in next(grids))
+            axes[0] += [p] * n
+            axes[1] += [p + r for r in range(h) for _ in range(w)]
+            axes[2] += [p + c for _ in range(h) for c in range(w)]
+            p += max(h, w)
+        else:
+            for axis in axes:
+                axis += range(p, p + n)
+            p += n
+    return axes

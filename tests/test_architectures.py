@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import copy
-from collections import defaultdict
 from typing import Any
 
 import pytest
 import torch
 from packaging.version import Version
-from torch import Tensor
 
 from lmms_bapa.interventions import AGCI, BaPA
-from lmms_bapa.steering import Steering, intervene
 
-from .steering_tools import decoder_input, hooks_of
+from .steering_tools import (
+    FIRST,
+    NEW,
+    NONE,
+    ONE,
+    TWO,
+    assert_same,
+    balanced_by_hand,
+    beam_scores,
+    decoder_input,
+    generate,
+    hooks_of,
+    logits,
+    rotary_positions,
+    steer,
+)
 from .tiny import TINY, Tiny
-from .tiny.spec import IMAGE, INSTALLED, Row, decoder_of, taken_by
-
-NEW = 4
-ONE: Row = [4, "a", 5]
-TWO: Row = [3, "a", 2, "b", 4]
-FIRST: Row = ["b", 7]
-NONE: Row = [6]
+from .tiny.spec import IMAGE, INSTALLED, Row
 
 
 @pytest.fixture(scope="module", params=sorted(TINY))
@@ -33,84 +38,6 @@ def tiny(request: pytest.FixtureRequest) -> tuple[Tiny, Any]:
 
 def rows_of(spec: Tiny) -> list[Row]:
     return [ONE, TWO if spec.several else [2, "b", 6], NONE, FIRST]
-
-
-def steer(spec: Tiny, model: Any, *interventions: Any) -> Steering:
-    return intervene(model, *interventions, tokenizer=spec.tokenizer)
-
-
-def logits(model: Any, batch: dict[str, Any]) -> Tensor:
-    with torch.no_grad():
-        return model(**copy.deepcopy(taken_by(model, batch))).logits
-
-
-def generate(model: Any, batch: dict[str, Any], **kwargs: Any) -> Any:
-    return model.generate(
-        **copy.deepcopy(taken_by(model, batch)),
-        do_sample=False,
-        max_new_tokens=NEW,
-        return_dict_in_generate=True,
-        output_logits=True,
-        **kwargs,
-    )
-
-
-def assert_same(got: Tensor, want: Tensor) -> None:
-    """Equal but for the rounding of single precision: 1e-5 of the largest logit."""
-    bound = 1e-5 * max(1.0, float(want.abs().max()))
-    torch.testing.assert_close(got, want, atol=bound, rtol=0)
-
-
-def rotary_positions(model: Any, batch: dict[str, Any], axes: int) -> list[Tensor]:
-    """What each rotary module was given in a generation: (axes, B, prompt + steps) each."""
-    decoder = decoder_of(model)
-    passes: dict[tuple[str, int], list[Tensor]] = defaultdict(list)
-    calls: dict[str, int] = defaultdict(int)
-    length = 0
-    handles = []
-
-    def spy_on(name: str, module: Any) -> None:
-        def record(_: Any, args: Any, kwargs: Any) -> None:
-            positions = kwargs["position_ids"] if "position_ids" in kwargs else args[1]
-            calls[name] += 1  # some are called once for each kind of layer
-            steps = passes[name, calls[name]]
-            if positions.shape[-1] > length:  # cached tokens again: they have to stay as they were
-                assert torch.equal(positions[..., :-length].float(), torch.cat(steps, -1).float())
-            steps.append(positions[..., -length:].detach().clone())
-
-        handles.append(module.register_forward_pre_hook(record, with_kwargs=True))
-
-    for name, module in decoder.named_modules():
-        if type(module).__name__.endswith("RotaryEmbedding"):
-            spy_on(name, module)
-
-    def enter(_: Any, __: Any, kwargs: Any) -> None:
-        nonlocal length
-        length = kwargs["inputs_embeds"].shape[1]
-        calls.clear()
-
-    handles.append(decoder.register_forward_pre_hook(enter, with_kwargs=True))
-    generate(model, batch)
-    for handle in handles:
-        handle.remove()
-    assert passes
-    rows = batch["input_ids"].shape[0]
-    return [
-        torch.cat(
-            [(s if s.dim() == 3 else s[None]).float().expand(axes, rows, -1) for s in steps], -1
-        )
-        for steps in passes.values()
-    ]
-
-
-def positions_by_hand(spec: Tiny, row: Row) -> list[int]:
-    """The paper's words: a picture takes one position, the text goes on behind it."""
-    positions: list[int] = []
-    p = spec.first
-    for is_picture, ids in [*spec.layout(row), (False, [0] * (NEW - 1))]:
-        positions += [p] * len(ids) if is_picture else range(p, p + len(ids))
-        p += bool(ids) if is_picture else len(ids)
-    return positions
 
 
 def test_off_is_bit_identical_and_nothing_is_left(tiny: tuple[Tiny, Any]) -> None:
@@ -154,7 +81,7 @@ def test_positions_equal_the_hand_computed_list(tiny: tuple[Tiny, Any]) -> None:
         half = rotary_positions(model, batch, spec.axes)
     assert len(stock) == len(balanced) == len(half)
     for i, row in enumerate(rows):
-        want = torch.tensor(positions_by_hand(spec, row)).float().expand(spec.axes, -1)
+        want = torch.tensor(balanced_by_hand(spec, row)).float().expand(spec.axes, -1)
         pad = int((batch["attention_mask"][i] == 0).sum())
         if spec.counts_padding:
             want = want + pad
@@ -210,10 +137,5 @@ def test_beam_search_scores_equal_a_recompute(tiny: tuple[Tiny, Any]) -> None:
     spec, model = tiny
     if not spec.beam or Version(spec.beam_since) > INSTALLED:
         pytest.skip("the stock model's own beam search is wrong")
-    batch = spec.inputs([ONE])
     with steer(spec, model, BaPA(), AGCI(0.3)):
-        found = generate(model, batch, num_beams=2, output_scores=True)
-        whole = logits(model, spec.extended(batch, found.sequences[:, :-1]))
-    steps = whole[:, -NEW:].log_softmax(-1)
-    chosen = steps.gather(-1, found.sequences[:, -NEW:, None]).sum() / NEW
-    assert_same(found.sequences_scores[0], chosen)
+        assert_same(*beam_scores(spec, model, ONE, beams=2))

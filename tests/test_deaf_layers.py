@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from lmms_bapa.steering import anatomy
 
+from .steering_tools import ONE
 from .tiny import TINY
-from .tiny.spec import Row
-
-ROW: Row = [4, "a", 5]
 
 
 def _output(result: Any) -> Tensor:
@@ -66,5 +64,5 @@ def test_layers_without_positions_are_counted(name: str) -> None:
     model = spec.build(name)
     body = anatomy(model, tokenizer=spec.tokenizer)
     layers = next(m.layers for m in body.decoder.modules() if hasattr(m, "layers"))
-    found = deaf_layers(model, spec.inputs([ROW]), body.rotary, layers)
+    found = deaf_layers(model, spec.inputs([ONE]), body.rotary, layers)
     assert found == body.deaf_layers

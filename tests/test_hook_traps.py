@@ -20,13 +20,16 @@ from lmms_bapa.steering import (
     with_options,
 )
 
-from .steering_tools import decoder_input
-from .test_architectures import assert_same, generate, logits, rotary_positions
+from .steering_tools import (
+    ONE,
+    TWO,
+    assert_same,
+    decoder_input,
+    generate,
+    logits,
+    rotary_positions,
+)
 from .tiny import TINY, Tiny
-from .tiny.spec import Row
-
-ONE: Row = [4, "a", 5]
-TWO: Row = [3, "a", 2, "b", 4]
 
 
 @pytest.fixture(params=["llava", "llava:pixtral", "qwen2_5_vl", "internvl"])

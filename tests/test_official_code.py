@@ -15,13 +15,11 @@ import torch
 from lmms_bapa.interventions import AGCI, BaPA
 from lmms_bapa.steering import intervene, with_options
 
-from .steering_tools import decoder_input
-from .test_architectures import NEW, rotary_positions
+from .steering_tools import NEW, ONE, decoder_input, rotary_positions
 from .tiny import TINY, Tiny
 from .tiny.spec import IMAGE, Row
 
 KINDS = ["llava", "llava_next", "qwen2_5_vl", "qwen3_vl", "gemma3", "internvl"]
-ONE: Row = [4, "a", 5]
 TWO: Row = [3, "a", 2, "b", 9]
 
 

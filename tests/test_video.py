@@ -11,8 +11,14 @@ import torch
 from lmms_bapa.interventions import AGCI, BaPA
 from lmms_bapa.steering import SteeringError, intervene
 
-from .steering_tools import decoder_input
-from .test_architectures import NEW, assert_same, generate, logits, rotary_positions
+from .steering_tools import (
+    NEW,
+    assert_same,
+    decoder_input,
+    generate,
+    logits,
+    rotary_positions,
+)
 from .tiny import TINY
 from .tiny.spec import END, IMAGE, START, VIDEO
 

@@ -11,11 +11,10 @@ from torch import Tensor
 from lmms_bapa.interventions import AGCI, BaPA
 from lmms_bapa.steering import SteeringError, intervene
 
+from .steering_tools import ONE
 from .tiny import TINY
-from .tiny.spec import Row
 
 KIND = "qwen4_exp"
-ROW: Row = [4, "a", 5]
 SETTINGS = [BaPA(), BaPA(strength=0.5), BaPA(anchor="center")]
 pytestmark = pytest.mark.skipif(KIND not in TINY, reason="this transformers does not have it")
 
@@ -32,7 +31,7 @@ def forward(model: Any, **inputs: Any) -> Any:
 
 def start(model: Any) -> Any:
     """The cache after a picture."""
-    batch = TINY[KIND].inputs([ROW])
+    batch = TINY[KIND].inputs([ONE])
     del batch["attention_mask"]
     return forward(model, **batch).past_key_values
 
@@ -44,7 +43,7 @@ def feed(model: Any, cache: Any, *ids: int) -> Tensor:
 @pytest.mark.parametrize("bapa", SETTINGS, ids=str)
 def test_chunks_of_text_on_a_kept_cache_equal_one_pass(model: Any, bapa: BaPA) -> None:
     text = [7, 8, 9, 10, 11]
-    batch = TINY[KIND].inputs([ROW])
+    batch = TINY[KIND].inputs([ONE])
     ids = torch.cat([batch["input_ids"], torch.tensor([text])], dim=1)
     with intervene(model, bapa, AGCI(0.3)):
         cache = start(model)
