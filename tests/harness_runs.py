@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from lmms_eval.api.instance import GenerationResult
+from lmms_eval.api.instance import GenerationResult, Instance
 from lmms_eval.api.model import lmms
 from lmms_eval.evaluator import simple_evaluate
 from lmms_eval.tasks import TaskManager
 
+from lmms_bapa.harness.adapter import HFBapa
 from lmms_bapa.harness.discovery import register_tasks
 
 register_tasks()
@@ -61,3 +65,60 @@ def command_line(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     )
     monkeypatch.setattr(sys, "argv", ["lmms-eval", *arguments])
     harness.cli_evaluate()
+
+
+TASK = "spatial_probe_lite"
+LIMIT = 54  # three groups
+
+
+def adapter(**options: Any) -> HFBapa:
+    return HFBapa(pretrained="micro-llava", device="cpu", **options)
+
+
+def answers(model: Any, limit: int = LIMIT, **kwargs: Any) -> dict[int, str]:
+    return replies(evaluate(model, [TASK], limit=limit, log_samples=True, **kwargs), TASK)
+
+
+def requests_for(model: HFBapa, docs: list[dict[str, Any]]) -> list[Instance]:
+    """Requests as the harness makes them, on documents of a task of our own."""
+    model.task_dict = {"t": {"test": docs}}
+
+    def messages(doc: dict[str, Any]) -> list[dict[str, Any]]:
+        content = [{"type": "image", "url": i} for i in doc["images"]]
+        return [{"role": "user", "content": [*content, {"type": "text", "text": doc["text"]}]}]
+
+    return [
+        Instance(
+            request_type="generate_until",
+            arguments=(
+                d["text"],
+                messages,
+                d.get("generation", {"max_new_tokens": 4}),
+                i,
+                "t",
+                "test",
+            ),
+            idx=0,
+            metadata={"task": "t", "doc_id": i, "repeats": 1},
+        )
+        for i, d in enumerate(docs)
+    ]
+
+
+def lmms_eval(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The installed command, in another folder than the checkout."""
+    program = Path(sys.executable).with_name("lmms-eval")
+    environment = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "COLUMNS": "200",
+    }
+    return subprocess.run(
+        [str(program), *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from lmms_eval.api.instance import Instance
 from PIL import Image
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import presets
 from lmms_bapa.harness.adapter import HFBapa
-from lmms_bapa.harness.loading import choose_device, load_model, locate
 from lmms_bapa.harness.messages import as_rgb, encode
-from lmms_bapa.harness.options import LoadOptions
-from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.requests import cut_at, generation_settings
 from lmms_bapa.interventions import AGCI, BaPA
 from lmms_bapa.probes.canvas import canvas_of
 from lmms_bapa.probes.questions import PROMPT, ProbeSpec, plan
-from lmms_bapa.steering import UnsupportedModelError
 
-from .harness_runs import evaluate, replies
-
-TASK = "spatial_probe_lite"
-LIMIT = 54  # three groups
-
-
-def adapter(**options: Any) -> HFBapa:
-    return HFBapa(pretrained="micro-llava", device="cpu", **options)
-
-
-def answers(model: Any, limit: int = LIMIT, **kwargs: Any) -> dict[int, str]:
-    return replies(evaluate(model, [TASK], limit=limit, log_samples=True, **kwargs), TASK)
+from .harness_runs import LIMIT, adapter, answers, requests_for
 
 
 @pytest.mark.parametrize("setting", [{}, {"bapa": True, "agci_lambda": 0.3}], ids=str)
@@ -116,32 +99,6 @@ def test_a_live_model_says_its_settings_in_its_text() -> None:
     assert "no intervention" in repr(model)
     model.steer(AGCI(0.3))
     assert "AGCI(lambda_=0.3" in repr(model)
-
-
-def requests_for(model: HFBapa, docs: list[dict[str, Any]]) -> list[Instance]:
-    """Requests as the harness makes them, on documents of a task of our own."""
-    model.task_dict = {"t": {"test": docs}}
-
-    def messages(doc: dict[str, Any]) -> list[dict[str, Any]]:
-        content = [{"type": "image", "url": i} for i in doc["images"]]
-        return [{"role": "user", "content": [*content, {"type": "text", "text": doc["text"]}]}]
-
-    return [
-        Instance(
-            request_type="generate_until",
-            arguments=(
-                d["text"],
-                messages,
-                d.get("generation", {"max_new_tokens": 4}),
-                i,
-                "t",
-                "test",
-            ),
-            idx=0,
-            metadata={"task": "t", "doc_id": i, "repeats": 1},
-        )
-        for i, d in enumerate(docs)
-    ]
 
 
 @pytest.fixture
@@ -251,93 +208,3 @@ def test_generation_arguments(asked: Any, settings: Any, stops: Any) -> None:
 def test_a_reply_ends_at_the_first_stop_string() -> None:
     assert cut_at("one two\n\nthree # four", ["#", "\n\n"]) == "one two"
     assert cut_at("one", []) == "one"
-
-
-BAD_SOURCES = [
-    ("micro-lava", "did you mean micro-llava"),
-    ("nothing-like-it", "embedded are micro-llava"),
-    ("./no/such/folder", "no such folder"),
-    ("a/b/c", "no such folder"),
-]
-
-
-@pytest.mark.parametrize(("name", "line"), BAD_SOURCES)
-def test_unknown_checkpoints_are_refused(name: str, line: str) -> None:
-    with pytest.raises(UsageError, match=line):
-        locate(name)
-
-
-def save_config(folder: Path, **config: Any) -> LoadOptions:
-    (folder / "config.json").write_text(json.dumps(config))
-    return LoadOptions(pretrained=str(folder))
-
-
-def test_checkpoints_that_cannot_work_are_refused_before_their_weights_are_read(
-    tmp_path: Path,
-) -> None:
-    cpu = torch.device("cpu")
-    with pytest.raises(UsageError, match=r"no config\.json"):
-        load_model(LoadOptions(pretrained=str(tmp_path)), Preset(), cpu, True)
-    with pytest.raises(UsageError, match="llama is not an image-text-to-text"):
-        load_model(save_config(tmp_path, model_type="llama"), Preset(), cpu, False)
-    with pytest.raises(UnsupportedModelError, match="florence2: encoder-decoder"):
-        load_model(save_config(tmp_path, model_type="florence2"), Preset(), cpu, True)
-    with pytest.raises(UsageError, match="cannot be loaded from a folder or the hub"):
-        load_model(save_config(tmp_path, model_type="no-such-type"), Preset(), cpu, True)
-
-
-def test_inputs_follow_a_device_map() -> None:
-    model = HFBapa(pretrained="micro-llava", device_map="cpu", dtype="float32", batch_size=18)
-    assert model.device == torch.device("cpu")
-    assert answers(model, limit=18) == answers(adapter(batch_size=18), limit=18)
-
-
-def test_an_absent_device_is_refused() -> None:
-    with pytest.raises(UsageError, match="device=cuda:7: not available here"):
-        choose_device("cuda:7")
-    with pytest.raises(UsageError, match="device=gpu"):
-        choose_device("gpu")
-
-
-def test_presets_are_the_yaml_files() -> None:
-    assert presets.llava_bapa.preset.model_args == {"pretrained": "llava-hf/llava-1.5-7b-hf"}
-    assert issubclass(presets.hf_bapa, HFBapa)
-    with pytest.raises(AttributeError):
-        _ = presets.no_such_adapter
-
-
-def test_facts_about_the_architecture_can_be_replaced() -> None:
-    model = adapter(bapa=True, image_unit="first_n")
-    assert model.steering.anatomy is not None
-    assert model.steering.anatomy.architecture.unit == "first_n"
-    model = adapter(bapa=True, image_begin=7, image_unit="run")
-    body = model.steering.anatomy
-    assert body is not None
-    assert (body.begin, body.architecture.unit) == ((7,), "run")
-    with pytest.raises(UnsupportedModelError, match="<tile> tells, which this tokenizer does not"):
-        adapter(bapa=True, image_unit="run", image_begin="<tile>")
-    with pytest.raises(UsageError, match="begin has an effect with unit=run only, not image"):
-        adapter(bapa=True, image_begin=7)
-    with pytest.raises(UnsupportedModelError, match="image_token=9, but its configuration says"):
-        adapter(bapa=True, image_token=9)
-
-
-def test_weights_that_are_missing_are_not_made_up(tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
-    from lmms_bapa.embedded import embedded_path
-
-    source = embedded_path("micro-llava")
-    assert source is not None
-    for file in source.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    weights = load_file(tmp_path / "model.safetensors")
-    weights.pop(next(name for name in weights if "vision_tower" in name))
-    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(UsageError, match=r"1 weights are missing, such as .*vision_tower"):
-        HFBapa(pretrained=str(tmp_path), device="cpu")
-
-
-def test_an_attention_that_is_not_there_is_one_line() -> None:
-    with pytest.raises(UsageError, match=r"cannot be loaded .*nope"):
-        adapter(attn_implementation="nope")

@@ -29,10 +29,16 @@ from .steering_tools import (
 from .tiny import TINY, Tiny
 from .tiny.spec import IMAGE, INSTALLED, Row, taken_by
 
-ANCHORED = [BaPA(anchor="center"), BaPA(anchor=0.0), BaPA(anchor=0.25, strength=0.5)]
+SETTINGS = [
+    BaPA(),
+    BaPA(strength=0.5),
+    BaPA(anchor="center"),
+    BaPA(anchor=0.0),
+    BaPA(anchor=0.25, strength=0.5),
+]
 
 
-@pytest.mark.parametrize("bapa", ANCHORED, ids=str)
+@pytest.mark.parametrize("bapa", SETTINGS, ids=str)
 def test_cached_decoding_of_padded_rows_equals_a_recompute(
     tiny: tuple[Tiny, Any], bapa: BaPA
 ) -> None:

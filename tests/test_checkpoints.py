@@ -19,8 +19,8 @@ from lmms_bapa.interventions import AGCI, BaPA, Intervention, Tokens
 from lmms_bapa.steering import steering
 
 from .checkpoints import SAVED, Checkpoint
+from .harness_runs import requests_for
 from .picture_questions import ROWS, ask, documents, picture, save_task
-from .test_adapter import requests_for
 
 SETTINGS: dict[str, list[Intervention]] = {
     "off": [],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,37 +11,16 @@ from typing import Any
 import datasets
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from lmms_bapa import __version__
-from lmms_bapa.cli import app
 from lmms_bapa.harness.failure import visible_failures
 from lmms_bapa.harness.presets import preset_names
 from lmms_bapa.resources import folder
 
-from .harness_runs import command_line
+from .harness_runs import command_line, lmms_eval
 
 BASE = "pretrained=micro-llava,device=cpu"
 PROBE = ["--tasks", "spatial_probe_lite", "--limit", "18"]
-
-
-def lmms_eval(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The installed command, in another folder than the checkout."""
-    program = Path(sys.executable).with_name("lmms-eval")
-    environment = {
-        **os.environ,
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_OFFLINE": "1",
-        "COLUMNS": "200",
-    }
-    return subprocess.run(
-        [str(program), *arguments],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
 
 
 def save_mmbench_standin(place: Path) -> None:
@@ -279,26 +257,6 @@ def test_a_broken_installation_warns_and_leaves_the_harness_alone(
 # Our own command.
 
 
-def test_the_demo_compares_and_draws(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["demo", "--output", str(tmp_path / "d"), "--limit", "18"])
-    assert result.exit_code == 0, result.output
-    for word in ("micro-llava-start", "BaPA centred", "AGCI λ = 0.3", "heat_maps.png"):
-        assert word in result.output
-    with Image.open(tmp_path / "d" / "heat_maps.png") as picture:
-        assert min(picture.size) > 300
-    runs = sorted(p.relative_to(tmp_path / "d") for p in (tmp_path / "d").rglob("*_results.json"))
-    assert len(runs) == 8
-    found = [json.loads((tmp_path / "d" / r).read_text()) for r in runs]
-    cells = {
-        f["config"]["model_args"]: f["results"]["spatial_probe_lite"]["cell_accuracy,none"]
-        for f in found
-    }
-    assert len(cells) == 8
-    assert "pretrained=micro-llava-start,bapa=true,bapa_anchor=center" in cells
-    for model in ("pretrained=micro-llava", "pretrained=micro-llava-start"):
-        assert cells[f"{model},bapa=true"] != cells[model]  # the setting was really switched
-
-
 def test_results_that_cannot_be_saved_are_an_error(tmp_path: Path) -> None:
     """The harness itself would only warn, and lose them."""
     from lmms_eval.tasks import TaskManager
@@ -311,35 +269,3 @@ def test_results_that_cannot_be_saved_are_an_error(tmp_path: Path) -> None:
     manager = TaskManager(include_defaults=False)
     with pytest.raises(OSError, match=r"could not save .*_results\.json"):
         run_setting(adapter, {}, ["spatial_probe_lite"], manager, tmp_path / "file", 18)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (["--task", "spatial_prob"], "unknown task 'spatial_prob': did you mean spatial_probe?"),
-        (
-            ["--model", "micro-llama"],
-            "pretrained=micro-llama: unknown model: did you mean micro-llava?",
-        ),
-        (["--output", "/proc/nowhere"], "--output /proc/nowhere: No such file or directory"),
-    ],
-)
-def test_a_wrong_demo_is_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:
-    given = arguments if "--output" in arguments else [*arguments, "--output", str(tmp_path)]
-    result = CliRunner().invoke(app, ["demo", *given])
-    assert result.exit_code == 2
-    assert f"lmms-bapa: error: {line}" in result.stderr
-    assert not list(tmp_path.iterdir())
-
-
-def test_the_contact_sheet_is_written_where_asked(tmp_path: Path) -> None:
-    target = tmp_path / "sheet.png"
-    assert CliRunner().invoke(app, ["pictures", "--output", str(target)]).exit_code == 0
-    with Image.open(target) as sheet:
-        assert sheet.size[0] > 900
-    result = CliRunner().invoke(app, ["pictures", "--output", str(tmp_path / "no" / "folder.png")])
-    assert result.exit_code == 2
-
-
-def test_the_version_is_the_packages() -> None:
-    assert CliRunner().invoke(app, ["--version"]).output.strip() == __version__

@@ -19,8 +19,8 @@ from lmms_bapa.harness.options import parse_options
 from lmms_bapa.steering import ARCHITECTURES
 
 from .checkpoints import ALL, SAVED
+from .harness_runs import requests_for
 from .picture_questions import picture
-from .test_adapter import requests_for
 
 NAMED = [name for name in presets.preset_names() if name != "hf_bapa"]
 MAIN = ["llava", "llava_next", "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5"]

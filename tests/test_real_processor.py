@@ -19,9 +19,7 @@ from lmms_bapa.harness.shared_pictures import share_pictures
 from lmms_bapa.interventions import AGCI, BaPA
 
 from .checkpoints import SAVED
-from .harness_runs import evaluate, replies
-from .test_adapter import requests_for
-from .test_command_line import lmms_eval
+from .harness_runs import evaluate, lmms_eval, replies, requests_for
 
 SETTINGS = {
     "off": [],

@@ -16,7 +16,7 @@ from lmms_bapa.harness.requests import fetch
 from lmms_bapa.harness.shared_pictures import SharedPictures, encode_once
 from lmms_bapa.interventions import AGCI, BaPA
 
-from .test_adapter import adapter, requests_for
+from .harness_runs import adapter, requests_for
 
 A, B, C = (Image.new("RGB", (50, 40), colour) for colour in ("red", "blue", "green"))
 
