@@ -120,6 +120,18 @@ def test_a_generated_image_token_is_text(tiny: tuple[Tiny, Any]) -> None:
     assert all(axis.tolist() == balanced_by_hand(spec, ONE) for axis in got[:, 0])
 
 
+def test_the_text_index_of_mrope_follows_from_the_mask_in_a_forward_call() -> None:
+    spec, model = TINY["qwen2_5_vl"], TINY["qwen2_5_vl"].build("qwen2_5_vl")
+    rows = [ONE, TWO, NONE]
+    batch = spec.inputs(rows)
+    with intervene(model, BaPA()):
+        (got,) = rotary_positions(model, batch, 3, logits)
+    for i, row in enumerate(rows):
+        pad = int((batch["attention_mask"][i] == 0).sum())
+        want = balanced_by_hand(spec, row)[: 1 - NEW]  # nothing is generated
+        assert all(axis.tolist() == want for axis in got[:, i, pad:])
+
+
 def test_the_text_index_of_mrope_follows_from_the_cache_where_nothing_is_masked() -> None:
     spec, model = TINY["qwen2_5_vl"], TINY["qwen2_5_vl"].build("qwen2_5_vl")
     batch = {k: v for k, v in spec.inputs([ONE]).items() if k != "attention_mask"}

@@ -17,6 +17,7 @@ from lmms_bapa.steering import (
     Architecture,
     SteeringError,
     UnsupportedModelError,
+    architecture,
     intervene,
     with_options,
 )
@@ -245,11 +246,11 @@ def test_a_version_of_transformers_that_was_not_tested_is_told(
     llava: tuple[Tiny, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, model = llava
-    monkeypatch.setattr("transformers.__version__", "5.13.1")
+    monkeypatch.setattr(architecture.transformers, "__version__", "5.13.1")
     intervene(model, BaPA()).remove()
     assert "transformers 5.13.1 was not tested" in caplog.text
     caplog.clear()
-    monkeypatch.setattr("transformers.__version__", "5.23.4")
+    monkeypatch.setattr(architecture.transformers, "__version__", "5.23.4")
     intervene(model, BaPA()).remove()
     assert not caplog.text
 
@@ -259,6 +260,6 @@ def test_a_family_that_had_another_shape_before_is_refused_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = TINY["kimi_k25"].build("kimi_k25")
-    monkeypatch.setattr("transformers.__version__", "5.13.1")
+    monkeypatch.setattr(architecture.transformers, "__version__", "5.13.1")
     with pytest.raises(UnsupportedModelError, match=r"kimi_k25: needs transformers 5\.23"):
         intervene(model, BaPA())
