@@ -224,11 +224,22 @@ def test_replaced_facts_keep_the_axes_of_a_family_without_a_row(
     assert "not among the proven architectures" in caplog.text
 
 
-def test_encoders_may_return_tuples(llava: tuple[Tiny, Any]) -> None:
+def test_replaced_facts_are_not_proven(llava: tuple[Tiny, Any]) -> None:
+    _, model = llava
+    assert with_options(model.config).status == "proven"
+    assert with_options(model.config, unit="row").status == "expected"
+
+
+def test_encoders_may_return_tuples() -> None:
+    """Nothing can be noted on a tuple; what it holds is the stock encoder's."""
     spec, model = TINY["perception_lm"], TINY["perception_lm"].build("perception_lm")
     pixels = spec.inputs([ONE])["pixel_values"]
+    stock = model.model.get_image_features(pixels, return_dict=False)
     with intervene(model, AGCI(0.3)):
-        model.model.get_image_features(pixels, return_dict=False)
+        seen = model.model.get_image_features(pixels, return_dict=False)
+    assert type(seen) is type(stock)
+    assert len(seen) == len(stock)
+    assert all(map(torch.equal, seen, stock))
 
 
 @pytest.mark.skipif("hunyuan_vl" not in TINY, reason="not in this transformers")

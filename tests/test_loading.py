@@ -106,3 +106,14 @@ def test_weights_that_are_missing_are_not_made_up(tmp_path: Path) -> None:
 def test_an_attention_that_is_not_there_is_one_line() -> None:
     with pytest.raises(UsageError, match=r"cannot be loaded .*nope"):
         adapter(attn_implementation="nope")
+
+
+@pytest.mark.parametrize("name", ["image_token", "return_tensors", "device"])
+def test_what_is_no_option_of_a_processor_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name}: not an option of LlavaProcessor"):
+        adapter(**{f"processor_{name}": "pt"})
+
+
+def test_an_option_that_the_harness_and_model_args_give_is_refused() -> None:
+    with pytest.raises(UsageError, match="batch_size is given twice: as --batch_size and in"):
+        HFBapa.create_from_arg_string("pretrained=micro-llava,batch_size=4", {"batch_size": 2})
