@@ -54,6 +54,23 @@ class Puppet(lmms):
         raise NotImplementedError
 
 
+class Looker(Puppet):
+    """A chat adapter that answers by a rule on what it is shown: the pictures and the text."""
+
+    def generate_until(self, requests: Any) -> list[GenerationResult]:
+        replies = []
+        for request in requests:
+            _, messages, _, number, task, split = request.args
+            parts = [p for m in messages(self.task_dict[task][split][number]) for p in m["content"]]
+            shown: dict[str, Any] = {
+                "images": [p["url"] for p in parts if p["type"] == "image"],
+                "text": "".join(p["text"] for p in parts if p["type"] == "text"),
+                "number": number,
+            }
+            replies.append(GenerationResult(text=self.answer(shown)))
+        return replies
+
+
 def command_line(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     """The harness's own command line, in this process; built-in tasks are left out for speed."""
     import functools

@@ -11,7 +11,7 @@ import difflib
 import functools
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -24,6 +24,31 @@ from lmms_bapa.harness.presets import preset_names
 from lmms_bapa.resources import folder
 
 _TASKS = "lmms_eval.tasks"
+
+# What the last TaskManager knows: a task that is made from another one looks it up here, since
+# the harness gives a task class nothing but its own YAML.
+_latest: dict[str, Any] = {}
+
+
+def task_index() -> Mapping[str, Mapping[str, Any]]:
+    """All tasks that the harness found, by name: their kind and their YAML.
+
+    Returns:
+        The index of the last ``TaskManager``; a new one is made if there is none (10 seconds).
+    """
+    if "index" not in _latest:
+        register_tasks()
+        from lmms_eval.tasks import TaskManager
+
+        TaskManager()
+    index: Mapping[str, Mapping[str, Any]] = _latest["index"]
+    return index
+
+
+def model_name() -> str | None:
+    """The ``--model`` that the tasks are made for, if the harness said so."""
+    name: str | None = _latest.get("model_name")
+    return name
 
 
 def register_tasks() -> None:
@@ -54,6 +79,7 @@ def _extend(module: ModuleType) -> None:
         index: dict[str, Any] = stock(
             self, include_path=[str(p) for p in paths], include_defaults=include_defaults
         )
+        _latest.update(index=index, model_name=getattr(self, "model_name", None))
         return index
 
     initialize_tasks._lmms_bapa = True  # type: ignore[attr-defined]

@@ -1,28 +1,5 @@
-"""Turns an error into one line that a user can act on."""
+"""Moved to :mod:`lmms_bapa.validation`."""
 
-from __future__ import annotations
+from lmms_bapa.validation import nearest, one_line, reason
 
-import difflib
-
-from pydantic import BaseModel, ValidationError
-
-
-def nearest(key: str, known: list[str]) -> str:
-    """A hint for an unknown key: the nearest known one, or all of them."""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-
-
-def reason(error: Exception) -> str:
-    """The first line of what an error says, or its name if it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def one_line(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first problem of a validation, with the nearest known name for an unknown one."""
-    first = error.errors()[0]
-    key = str(first["loc"][0]) if first["loc"] else ""  # further parts are pydantic's, not ours
-    if first["type"] == "extra_forbidden":
-        return f"unknown option {key!r}: {nearest(key, list(model.model_fields))}"
-    message = first["msg"].replace("Input should", "should").removeprefix("Value error, ")
-    return f"{key}={first['input']!r}: {message}" if key else message
+__all__ = ["nearest", "one_line", "reason"]

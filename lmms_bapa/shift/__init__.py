@@ -1,0 +1,1 @@
+"""The same picture elsewhere: layouts, fills and canvases for position-shifted tasks."""
