@@ -32,6 +32,7 @@ bench: $(VENV)/.installed  ## Cost of the hooks, speed and memory: ratios measur
 	$(BIN)/python -m benchmarks.hooks
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.expansion
 	$(BIN)/python -m benchmarks.two_processes
 
 train: $(VENV)/.installed  ## Trains the three embedded models again, into build/weights.

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lmms_bapa import __version__
+from lmms_bapa.cli_errors import usage_errors
 from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.errors import UsageError
 
@@ -27,16 +25,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 console = Console()
-
-
-@contextmanager
-def usage_errors() -> Iterator[None]:
-    """Ends the command on a user's mistake: one line, status 2."""
-    try:
-        yield
-    except UsageError as error:
-        print(f"lmms-bapa: error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from error
 
 
 def _version(wanted: bool) -> None:
@@ -81,9 +69,10 @@ def demo(
             raise UsageError(f"--output {output}: {error.strerror}") from error
         with console.status("loading the harness"):
             from lmms_bapa.runs import demo as run
+            from lmms_bapa.runs.quiet import quiet_harness
         models = model or run.DEFAULT_MODELS
         bar = Progress(*Progress.get_default_columns(), console=console)
-        with run.quiet_harness(), bar as progress:
+        with quiet_harness(), bar as progress:
             rows = run.compare(models, task, output, progress, limit)
         picture = save_heat_maps(run.heat_maps(rows), output / "heat_maps.png")
     questions = f"{limit} questions of {task}" if limit else task
@@ -109,6 +98,55 @@ def pictures(
             contact_sheet(seed=seed).save(output)
         except (OSError, ValueError) as error:
             raise UsageError(f"cannot write {output}: {error}") from error
+    print(output)
+
+
+@app.command()
+def shift(
+    task: Annotated[str, typer.Argument(help="A task or group of lmms-eval.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="layout=grid|free|pixel|scale|none, rows=5, fill=mean, documents=100"),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the YAML.")] = Path("shifted_tasks"),
+    suffix: Annotated[str, typer.Option(help="Added to the name of the task.")] = "_shift",
+) -> None:
+    """Writes the YAML that shows a task's pictures at other places of a larger canvas."""
+    with usage_errors(), console.status("reading the harness's tasks"):
+        from lmms_bapa.runs.quiet import quiet_harness
+        from lmms_bapa.runs.shift_files import read_settings, write_shifted
+
+        checked = read_settings(settings or [])
+        with quiet_harness():
+            written = write_shifted(task, checked, output, suffix)
+    for path in written.files:
+        print(path)
+    for name, reason in written.left_out.items():
+        console.print(f"left out: {name}: {reason}", highlight=False, soft_wrap=True)
+    command = f"lmms-eval --include_path {output} --tasks {written.name} --model ..."
+    console.print(f"Run it: {command}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def heatmap(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Sample logs of spatial probes, or folders that hold them."),
+    ],
+    output: Annotated[Path, typer.Option(help="The picture to write.")] = Path("heat_maps.png"),
+) -> None:
+    """Draws heat maps from what [bold]lmms-eval --log_samples --output_path[/] left."""
+    from lmms_bapa.plots.heatmaps import save_panels
+    from lmms_bapa.runs.heatmaps import figure_rows, read_runs
+
+    with usage_errors():
+        runs, others = read_runs(paths)
+        try:
+            save_panels(figure_rows(runs), output)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"cannot write {output}: {error}") from error
+    if others:
+        console.print(f"Left out, of other tasks: {len(others)} sample logs", highlight=False)
     print(output)
 
 

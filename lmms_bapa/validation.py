@@ -6,11 +6,17 @@ import difflib
 
 from pydantic import BaseModel, ValidationError
 
+_SHORT = 40
+
 
 def nearest(key: str, known: list[str]) -> str:
-    """A hint for an unknown key: the nearest known one, or all of them."""
+    """A hint for an unknown key: the nearest known one, or all of them if that is a short list."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    if near:
+        return f"did you mean {near[0]}?"
+    if len(known) > _SHORT:
+        return f"none of the {len(known):,} that are known is like it"
+    return f"known are {', '.join(sorted(known))}"
 
 
 def reason(error: Exception) -> str:

@@ -12,6 +12,10 @@ from datasets import Dataset, Features, Image, List, Value
 from lmms_eval.tasks import TaskManager
 from PIL import Image as Pictures
 
+from lmms_bapa.harness.discovery import register_tasks
+
+register_tasks()
+
 BASE = """
 task: base
 dataset_path: parquet

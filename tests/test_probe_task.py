@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from lmms_eval.tasks import TaskManager
+from loguru import logger
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.adapter import HFBapa
 from lmms_bapa.harness.probe_task import METRICS, SpatialProbe, doc_to_visual, process_results
 from lmms_bapa.probes.questions import GENERATOR_VERSION
 
-from .harness_runs import Puppet, evaluate
+from .harness_runs import Puppet, adapter, command_line, evaluate
 
 TASK = "spatial_probe_lite"
 ALL_TASKS = {
@@ -25,12 +26,15 @@ ALL_TASKS = {
     "spatial_probe_hard": 9000,
     "spatial_probe_hard_5x5": 5000,
     "spatial_probe_paper_order": 9000,
+    "spatial_probe_free": 9000,
+    "spatial_probe_pixel": 8064,
 }
+SHIFT_METRICS = {"shift_accuracy", "shift_std", "shift_range"}
 
 
-def figures(answer: Any, **kwargs: Any) -> dict[str, Any]:
-    results = evaluate(Puppet(answer), [TASK], **kwargs)
-    return {k.removesuffix(",none"): v for k, v in results["results"][TASK].items()}
+def figures(answer: Any, task: str = TASK, **kwargs: Any) -> dict[str, Any]:
+    results = evaluate(Puppet(answer), [task], **kwargs)
+    return {k.removesuffix(",none"): v for k, v in results["results"][task].items()}
 
 
 @pytest.mark.parametrize(("task", "questions"), ALL_TASKS.items())
@@ -39,8 +43,10 @@ def test_every_task_is_found_and_has_its_questions(task: str, questions: int) ->
     loaded = manager.load_task_or_group(task)[task]
     assert len(loaded.test_docs()) == questions
     assert loaded.VERSION == 1.0
-    assert set(loaded.aggregation()) == set(METRICS)
-    assert set(METRICS) <= set(process_results(loaded.test_docs()[0], ["Yes"]))
+    assert set(loaded.aggregation()) == {*METRICS, *SHIFT_METRICS}
+    scored = set(process_results(loaded.test_docs()[0], ["Yes"]))
+    assert set(METRICS) <= scored
+    assert scored & SHIFT_METRICS == (SHIFT_METRICS if task == "spatial_probe_pixel" else set())
 
 
 def test_an_oracle_is_perfect() -> None:
@@ -48,7 +54,8 @@ def test_an_oracle_is_perfect() -> None:
     assert got["accuracy"] == got["balanced_accuracy"] == got["cell_worst"] == 1
     assert got["cell_std"] == got["cell_range"] == got["unparsed"] == 0
     assert got["consistency"] == 1
-    assert got["yes_rate"] == 0.5
+    assert got["yes_rate"] == got["chance"] == 0.5
+    assert not SHIFT_METRICS & set(got)
 
 
 def test_always_yes_is_chance() -> None:
@@ -89,6 +96,40 @@ def test_the_standard_error_is_clustered_by_group() -> None:
     assert got["cell_std_stderr_clustered"] == "N/A"
 
 
+def test_a_zone_that_is_not_seen_shows_with_irregular_boxes() -> None:
+    def answer(doc: dict[str, Any]) -> str:
+        # The middle zone of the canvas, by pixels.
+        middle = all(
+            280 <= start <= start + doc["side"] <= 560 for start in (doc["left"], doc["top"])
+        )
+        return "No" if middle else doc["answer"]
+
+    got = figures(answer, "spatial_probe_free", limit=180)
+    assert got["cell_accuracy"] == [[1, 1, 1], [1, 0, 1], [1, 1, 1]]
+    assert got["consistency"] == 0
+
+
+def test_a_model_that_stumbles_over_a_displacement_shows_it_there() -> None:
+    """Wrong at 7 px for every second group, whatever is asked: 9 groups, 5 of them even."""
+
+    def answer(doc: dict[str, Any]) -> str:
+        wrong = {"Yes": "No", "No": "Yes"}
+        return (
+            wrong[doc["answer"]] if doc["shift"] == 7 and doc["group"] % 2 == 0 else doc["answer"]
+        )
+
+    got = figures(answer, "spatial_probe_pixel", limit=9 * 16)
+    assert got["shift_accuracy"] == [1, 1, 1, 1, 4 / 9, 1, 1, 1]
+    assert got["shift_range"] == pytest.approx(5 / 9)
+    assert got["shift_std"] == pytest.approx(math.sqrt(7) / 8 * 5 / 9)
+    assert got["consistency"] == 4 / 9
+    assert sorted(np.ravel(got["cell_accuracy"])) == [7 / 8] * 5 + [1] * 4
+
+
+def test_chance_is_of_the_questions_asked() -> None:
+    assert figures(lambda doc: doc["answer"], limit=3)["chance"] == 2 / 3
+
+
 def test_figures_without_data_are_nan() -> None:
     got = figures(lambda doc: doc["answer"], limit=2)  # one cell of nine
     assert math.isnan(got["cell_std"])
@@ -107,6 +148,8 @@ def test_place_and_identity_are_in_the_sample_log() -> None:
         "absent",
     )
     assert (logged["score"], logged["said"], logged["answer"]) == (1.0, "no", "No")
+    where = dict(layout="grid", rows=3, canvas=840, place=1, shift=0, left=285, top=8, side=270)
+    assert logged["where"] == where
     json.dumps({k: v for k, v in logged.items() if k not in ("doc", "arguments")})
 
 
@@ -129,7 +172,9 @@ def task_with(**changes: Any) -> SpatialProbe:
         ({"dataset_kwargs": {"rows": 1}}, "rows=1: should be greater than or equal to 2"),
         ({"dataset_kwargs": {"order": "random"}}, "order='random': should be 'swap' or 'shift'"),
         ({"metadata": {"generator": "0.9"}}, "metadata.generator is '0.9'"),
-        ({"metadata": None}, "metadata.generator is None"),
+        ({"metadata": ["version"]}, f"{TASK}: metadata should be a mapping"),
+        ({"dataset_kwargs": 4}, f"{TASK}: dataset_kwargs should be a mapping"),
+        ({"dataset_kwargs": {"shifts": [1, 2]}}, "dataset_kwargs: shifts is an option of layout:"),
     ],
 )
 def test_a_wrong_specification_is_one_clear_line(changes: dict[str, Any], line: str) -> None:
@@ -150,6 +195,43 @@ def test_a_probe_of_ones_own_is_a_few_lines_of_yaml(tmp_path: Path) -> None:
     results = evaluate(Puppet(lambda doc: doc["answer"]), ["mine"], manager=manager)
     assert results["results"]["mine"]["cell_accuracy,none"] == [[1, 1], [1, 1]]
     assert results["n-samples"]["mine"]["effective"] == 3 * 4 * 2
+
+
+FEW_LINES = "task: mine\nclass: !function lmms_bapa.harness.probe_task.SpatialProbe\n"
+
+
+def test_the_class_knows_what_a_yaml_leaves_out(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        FEW_LINES + "dataset_kwargs: {rows: 4, groups: 2}\nmetadata: {version: 3.0}\n"
+        "generation_kwargs: {max_new_tokens: 3}\n"
+    )
+    manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
+    task = manager.load_task_or_group("mine")["mine"]
+    assert task.VERSION == 3.0
+    results = evaluate(Puppet(lambda doc: doc["answer"]), ["mine"], manager=manager)
+    assert results["results"]["mine"]["cell_accuracy,none"] == [[1] * 4] * 4
+    assert results["n-samples"]["mine"]["effective"] == 2 * 16 * 2
+    # The response cache reads this; the harness's own settings are the template's.
+    assert results["configs"]["mine"]["metadata"]["generator"] == GENERATOR_VERSION
+    stock = manager.load_task_or_group(TASK)[TASK].dump_config()
+    ours = task.dump_config()
+    own = {"task", "dataset_kwargs", "metadata", "generation_kwargs"}
+    assert {k for k in stock if ours.get(k) != stock[k]} == own
+    assert ours["generation_kwargs"]["max_new_tokens"] == 3
+
+
+def test_a_yaml_of_two_lines_is_asked_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.yaml").write_text(FEW_LINES)
+    command_line(
+        monkeypatch,
+        *("--model", "hf_bapa", "--model_args", "pretrained=micro-llava,device=cpu"),
+        *("--tasks", "mine", "--include_path", str(tmp_path), "--limit", "18"),
+        *("--output_path", str(tmp_path / "out")),
+    )
+    (found,) = (tmp_path / "out").rglob("*_results.json")
+    assert json.loads(found.read_text())["results"]["mine"]["chance,none"] == 0.5
 
 
 # What the embedded models never learned is refused before the first answer.
@@ -184,3 +266,19 @@ def test_a_caption_outside_the_vocabulary_is_refused(tmp_path: Path) -> None:
     seed = next(s for s in range(200) if asks_for_an_untaught_object(s))
     with pytest.raises(UsageError, match="is not in the vocabulary of micro-llava"):
         embedded_on(tmp_path, objects="all", seed=seed)
+
+
+@pytest.mark.parametrize("task", ["spatial_probe_free", "spatial_probe_pixel"])
+def test_other_layouts_are_answered_with_a_warning(task: str) -> None:
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(str(message)), level="WARNING")
+    try:
+        results = evaluate(adapter(batch_size=32), [task], limit=144)
+    finally:
+        logger.remove(sink)
+    assert results["results"][task]["unparsed,none"] == 0
+    assert results["results"][task]["balanced_accuracy,none"] > 0.6
+    layout = task.removeprefix("spatial_probe_")
+    (line,) = [line for line in lines if "regular grid" in line]
+    assert f"{task}: micro-llava was trained on the regular grid" in line
+    assert f"layout: {layout}" in line

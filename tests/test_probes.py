@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lmms_bapa.probes.canvas import canvas_of
-from lmms_bapa.probes.layout import GridLayout
+from lmms_bapa.probes.layouts import grid_boxes
 from lmms_bapa.probes.pictures import draw_picture
 from lmms_bapa.probes.questions import PROMPT, ProbeSpec, plan
 from lmms_bapa.probes.sheet import contact_sheet
@@ -27,6 +27,7 @@ SPECS = st.builds(
     distractors=st.sampled_from(["random", "conjunction"]),
     order=st.sampled_from(["swap", "shift"]),
     objects=st.sampled_from(["core", "all"]),
+    layout=st.sampled_from(["grid", "free"]),
 )
 
 
@@ -120,7 +121,7 @@ def test_more_cells_than_captions_is_refused() -> None:
 
 def test_the_layout_is_the_papers() -> None:
     """Measured on the paper's published samples: boxes of 270 px at 8, 285 and 562."""
-    boxes = GridLayout().boxes
+    boxes = grid_boxes()
     assert [(b.left, b.top) for b in boxes] == [
         (x, y) for y in (8, 285, 562) for x in (8, 285, 562)
     ]
@@ -131,7 +132,7 @@ def test_the_layout_is_the_papers() -> None:
 @pytest.mark.parametrize("canvas", [96, 224, 840, 1000])
 def test_boxes_lie_on_the_canvas_and_do_not_touch(rows: int, canvas: int) -> None:
     painted = np.zeros((canvas, canvas), dtype=int)
-    for box in GridLayout(rows, canvas).boxes:
+    for box in grid_boxes(rows, canvas):
         assert box.left >= 0
         assert box.top >= 0
         assert box.left + box.side <= canvas
@@ -144,9 +145,7 @@ def test_a_canvas_shows_each_picture_in_its_box() -> None:
     question = next(plan(ProbeSpec(groups=1, seed=3)))
     canvas = canvas_of(question)
     assert canvas.size == (840, 840)
-    for tile, seed, box in zip(
-        question["tiles"], question["seeds"], GridLayout().boxes, strict=True
-    ):
+    for tile, seed, box in zip(question["tiles"], question["seeds"], grid_boxes(), strict=True):
         area = (box.left, box.top, box.left + box.side, box.top + box.side)
         assert canvas.crop(area).tobytes() == draw_picture(tile, seed, box.side).tobytes()
     assert canvas.getpixel((0, 0)) == canvas.getpixel((281, 400)) == (255, 255, 255)

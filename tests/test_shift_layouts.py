@@ -59,6 +59,13 @@ def test_pixels_move_right_and_down_on_one_canvas() -> None:
     assert sizes == {(68, 58)}  # 28 pixels more, as a quarter of the picture is less than that
 
 
+@given(x=st.floats(0, 1), y=st.floats(0, 1), offset=st.integers(0, 30))
+def test_an_offset_stays_on_the_canvas_from_any_anchor(x: float, y: float, offset: int) -> None:
+    box = frame((50, 40), Placement("p", x, y, offset=offset), 1.2, room=30)
+    assert offset <= box.left < box.right <= box.width
+    assert offset <= box.top < box.bottom <= box.height
+
+
 def test_sizes_change_around_one_centre() -> None:
     scale = LAYOUTS["scale"](sizes=[0.5, 1, 2])
     boxes = [frame((80, 60), p, scale.ratio) for p in scale.placements]

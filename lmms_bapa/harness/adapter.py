@@ -28,7 +28,13 @@ from lmms_bapa.harness.loading import (
     steering_options,
     steering_row,
 )
-from lmms_bapa.harness.messages import by_pictures, check_image_tokens, encode, move
+from lmms_bapa.harness.messages import (
+    by_pictures,
+    check_image_tokens,
+    check_length,
+    encode,
+    move,
+)
 from lmms_bapa.harness.options import describe, parse_options
 from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.requests import cut_at, fetch, generation_settings
@@ -213,6 +219,9 @@ class HFBapa(lmms):  # type: ignore[misc]
         for rows in by_pictures(conversations):
             part = [conversations[i] for i in rows]
             inputs = encode(self.processor, part)
+            text_config = self.model.config.get_text_config()
+            limit = getattr(text_config, "max_position_embeddings", None)
+            check_length(inputs["attention_mask"], limit)
             if self._image_token is not None:
                 check_image_tokens(inputs["input_ids"], part, self._image_token)
             repeats = shared.take_repeats() if isinstance(shared, SharedPictures) else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmms_eval import utils
+from lmms_eval.models import get_model_manifest, list_available_models
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.discovery import task_index
@@ -39,6 +40,21 @@ def base_config(name: str) -> dict[str, Any]:
     except Exception as error:  # a task's own code runs here, and may want a key or a package
         raise UsageError(f"the harness cannot load {name}: {reason(error)}") from error
     return {key: value for key, value in config.items() if key not in _NOT_INHERITED}
+
+
+def check_adapter(name: str | None) -> None:
+    """Refuses adapters that cannot be asked in messages, which is how a task class asks.
+
+    Args:
+        name: the ``--model``, if it is known.
+
+    Raises:
+        UsageError: it is one of the harness's simple adapters.
+    """
+    if name is None or name not in list_available_models(include_aliases=True):
+        return
+    if get_model_manifest(name).chat_class_path is None:
+        raise UsageError(f"--model {name} is a simple adapter: take one for chat, such as hf_bapa")
 
 
 def check_shiftable(name: str, config: Mapping[str, Any], judge: bool) -> None:

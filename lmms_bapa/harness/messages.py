@@ -146,6 +146,24 @@ def check_image_tokens(ids: Tensor, conversations: Sequence[Any], image_token: i
             )
 
 
+def check_length(mask: Tensor, limit: int | None) -> None:
+    """Refuses a batch with a prompt that is longer than the model was made for.
+
+    Args:
+        mask: attention mask, shape (B, L), 1 for tokens that are no padding.
+        limit: the model's longest sequence, if its configuration names one.
+
+    Raises:
+        UsageError: a prompt is longer; answers would be nonsense and nothing would say so.
+    """
+    longest = int(mask.sum(dim=1).max())
+    if limit is not None and longest > limit:
+        raise UsageError(
+            f"a question has {longest:,} tokens with its pictures, the model's limit is {limit:,}: "
+            "show smaller pictures (max_pixels in --model_args, ratio of a shifted task)"
+        )
+
+
 def move(batch: Any, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     """Puts a batch where the model is; pictures take the model's dtype."""
     return dict(batch.to(device, dtype))

@@ -29,7 +29,7 @@ def check(name: str, tokenizer: Any, requests: Sequence[Any], task_dict: Mapping
     for task, split in _tasks(requests):
         documents = task_dict[task][split]
         columns = set(documents.column_names)
-        if not {"caption", "tiles", "rows"} <= columns:
+        if not {"caption", "tiles", "rows", "layout"} <= columns:
             _warn_about_words(name, tokenizer, requests, task)
             continue
         for rows in set(documents["rows"]):
@@ -39,12 +39,21 @@ def check(name: str, tokenizer: Any, requests: Sequence[Any], task_dict: Mapping
                     f"{task}: {name} knows {side} x {side} grids only, not {rows} x {rows}: "
                     "use spatial_probe or spatial_probe_hard, or a real model"
                 )
+        _warn_about_layouts(name, documents, task)
         for caption in set(documents["caption"]):
             if caption not in known:
                 raise UsageError(
                     f"{task}: {caption!r} is not in the vocabulary of {name}: "
                     "leave dataset_kwargs.objects at core, or use a real model"
                 )
+
+
+def _warn_about_layouts(name: str, documents: Any, task: str) -> None:
+    """Says once that pictures stand where the model never saw any: it may be asked, and misses."""
+    for layout in sorted(set(documents["layout"]) - {"grid"}):
+        logger.warning(
+            f"{task}: {name} was trained on the regular grid and misses more with layout: {layout}"
+        )
 
 
 def _warn_about_words(name: str, tokenizer: Any, requests: Sequence[Any], task: str) -> None:

@@ -14,7 +14,7 @@ from tenacity import RetryError
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import shift_metrics
-from lmms_bapa.harness.base_tasks import base_config, check_shiftable
+from lmms_bapa.harness.base_tasks import base_config, check_adapter, check_shiftable
 from lmms_bapa.harness.discovery import model_name as current_model
 from lmms_bapa.harness.failure import visible_failures
 from lmms_bapa.harness.messages import as_rgb
@@ -50,6 +50,7 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
                 base = settings.pop("base", None)
                 if not isinstance(base, str):
                     raise UsageError("base: name the task that is shifted, as in `base: pope`")
+                check_adapter(current_model())
                 self.shift = read_spec(settings.pop("shift", None) or {})
                 self._places = {p.name: p for p in self.shift.layout.placements}
                 self._fewshot: tuple[Any, str] | None = None

@@ -58,6 +58,15 @@ class Placed(str):
 Record = Placed | Mapping[str, Any]
 
 
+class ByPlace(dict[str, Any]):
+    """One figure per place; short where the harness prints it in a table."""
+
+    def __repr__(self) -> str:
+        if not all(map(is_number, self.values())):
+            return f"{len(self)} places"
+        return " ".join(f"{value:.4g}" for value in self.values())
+
+
 class PlacementScores:
     """The base task's figure at each place, computed once however many figures are taken from it.
 
@@ -69,9 +78,9 @@ class PlacementScores:
     def __init__(self, aggregate: Aggregate, placements: Sequence[str]) -> None:
         self._aggregate = aggregate
         self._placements = tuple(placements)
-        self._last: tuple[list[tuple[str, int, Any]], dict[str, Any]] | None = None
+        self._last: tuple[list[tuple[str, int, Any]], ByPlace] | None = None
 
-    def __call__(self, records: Iterable[Record]) -> dict[str, Any]:
+    def __call__(self, records: Iterable[Record]) -> ByPlace:
         """One figure per place that has documents."""
         placed = map(Placed.of, records)
         rows = sorted(((str(r), r.document, r.value) for r in placed), key=lambda row: row[:2])
@@ -79,11 +88,10 @@ class PlacementScores:
         if self._last is None or self._last[0] != rows:
             kept = rows
             rows = copy.deepcopy(rows)  # some scorers write into their records
-            scores = {
-                name: self._aggregate([value for place, _, value in rows if place == name], name)
-                for name in self._placements
-                if any(place == name for place, _, _ in rows)
-            }
+            values: dict[str, list[Any]] = {name: [] for name in self._placements}
+            for place, _, value in rows:
+                values[place].append(value)
+            scores = ByPlace({n: self._aggregate(v, n) for n, v in values.items() if v})
             self._last = kept, scores
         return self._last[1]
 

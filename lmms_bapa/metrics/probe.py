@@ -2,7 +2,9 @@
 
 A record is a mapping with ``group``, ``cell`` (row-major), ``rows`` (grid side), ``asked``
 (``key`` or ``absent``), ``said`` (``yes``, ``no`` or None for a reply that is neither) and
-``correct`` (0 or 1). Where there is no data the figure is NaN.
+``correct`` (0 or 1). ``place`` is the number of the place that the group's key visits, of
+``places``; in records without them the places are the cells of the grid. Where there is no data
+the figure is NaN.
 """
 
 from __future__ import annotations
@@ -32,9 +34,24 @@ def _asked(records: Sequence[Record], kind: str) -> list[Record]:
     return [r for r in records if r["asked"] == kind]
 
 
+def _place(record: Record) -> int:
+    number: int = record.get("place", record["cell"])
+    return number
+
+
+def _places(record: Record) -> int:
+    number: int = record["places"] if "places" in record else record["rows"] ** 2
+    return number
+
+
 def accuracy(records: Sequence[Record]) -> float:
     """Share of all questions that were answered right."""
     return _mean(r["correct"] for r in records)
+
+
+def chance(records: Sequence[Record]) -> float:
+    """Accuracy without looking: of whichever of Yes and No is right more often, as a constant."""
+    return max(_mean(r["asked"] == kind for r in records) for kind in ("key", "absent"))
 
 
 def balanced_accuracy(records: Sequence[Record]) -> float:
@@ -91,12 +108,39 @@ def cell_worst(records: Sequence[Record]) -> float:
 
 
 def consistency(records: Sequence[Record]) -> float:
-    """Share of groups whose key question got the same reply in every cell, right or wrong.
+    """Share of groups whose key question got the same reply at every place, right or wrong.
 
-    Only groups that were asked in every cell count.
+    Only groups that were asked at every place count.
     """
     groups: dict[Any, list[Record]] = {}
     for r in _asked(records, "key"):
         groups.setdefault(r["group"], []).append(r)
-    whole = [g for g in groups.values() if len({r["cell"] for r in g}) == g[0]["rows"] ** 2]
+    whole = [g for g in groups.values() if len({_place(r) for r in g}) == _places(g[0])]
     return _mean(len({r["said"] for r in g}) == 1 for g in whole)
+
+
+def shift_accuracy(records: Sequence[Record]) -> list[float]:
+    """Accuracy on all questions by displacement, in the order of the displacements.
+
+    For the layout ``pixel``, whose places are displacements of the whole canvas: questions about
+    absent pictures see them too.
+    """
+    numbers = {_places(r) for r in records}
+    if len(numbers) != 1:
+        return []
+    shifts: list[list[float]] = [[] for _ in range(numbers.pop())]
+    for r in records:
+        shifts[_place(r)].append(r["correct"])
+    return [_mean(s) for s in shifts]
+
+
+def shift_std(records: Sequence[Record]) -> float:
+    """Population standard deviation of :func:`shift_accuracy` over the displacements."""
+    shifts = np.array(shift_accuracy(records))
+    return float(shifts.std()) if shifts.size else math.nan
+
+
+def shift_range(records: Sequence[Record]) -> float:
+    """Best displacement minus worst displacement of :func:`shift_accuracy`."""
+    shifts = np.array(shift_accuracy(records))
+    return float(shifts.max() - shifts.min()) if shifts.size else math.nan

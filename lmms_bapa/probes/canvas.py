@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from lmms_bapa.probes.layout import GridLayout
+from lmms_bapa.probes.layouts import Box, grid_boxes
 from lmms_bapa.probes.pictures import draw_picture
 
 # A group shows the same pictures in every cell in turn, so a few recent pictures and canvases
@@ -17,7 +17,13 @@ _picture = lru_cache(maxsize=64)(draw_picture)
 
 
 @lru_cache(maxsize=4)
-def compose(tiles: tuple[str, ...], seeds: tuple[int, ...], rows: int, canvas: int) -> Image.Image:
+def compose(
+    tiles: tuple[str, ...],
+    seeds: tuple[int, ...],
+    rows: int,
+    canvas: int,
+    boxes: tuple[Box, ...] | None = None,
+) -> Image.Image:
     """Puts one picture in each box of a white canvas.
 
     Args:
@@ -25,12 +31,13 @@ def compose(tiles: tuple[str, ...], seeds: tuple[int, ...], rows: int, canvas: i
         seeds: the seed of each picture.
         rows: boxes a side.
         canvas: side of the canvas in pixels.
+        boxes: where the pictures stand, row by row; None is the regular grid.
 
     Returns:
         The RGB canvas. The image is shared between callers: copy it before changing it.
     """
     image = Image.new("RGB", (canvas, canvas), "white")
-    for tile, seed, box in zip(tiles, seeds, GridLayout(rows, canvas).boxes, strict=True):
+    for tile, seed, box in zip(tiles, seeds, boxes or grid_boxes(rows, canvas), strict=True):
         image.paste(_picture(tile, seed, box.side), (box.left, box.top))
     return image
 
@@ -39,4 +46,5 @@ def canvas_of(question: Mapping[str, Any]) -> Image.Image:
     """The canvas of one question of :mod:`lmms_bapa.probes.questions`."""
     tiles: Sequence[str] = question["tiles"]
     seeds: Sequence[int] = question["seeds"]
-    return compose(tuple(tiles), tuple(seeds), question["rows"], question["canvas"])
+    boxes = tuple(Box(*box) for box in question["boxes"])
+    return compose(tuple(tiles), tuple(seeds), question["rows"], question["canvas"], boxes)

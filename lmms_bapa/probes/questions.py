@@ -1,20 +1,22 @@
 """Plans the questions of a probe: which pictures, in which cells, asked for by which name.
 
-A group is one set of pictures. Its key picture stands in every cell in turn, and each canvas is
-asked for the key (answer Yes) and for a caption that is on none of the group's canvases (answer
-No). Everything follows from the specification and its seed.
+A group is one set of pictures. Its key picture stands at every place of the layout in turn (every
+cell of a grid), and each canvas is asked for the key (answer Yes) and for a caption that is on none
+of the group's canvases (answer No). Everything follows from the specification and its seed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lmms_bapa.probes.layout import CANVAS
+from lmms_bapa.probes.layouts import CANVAS, LAYOUTS, Layout, options_of
 from lmms_bapa.probes.vocabulary import COLOURS, CORE_OBJECTS, OBJECTS, caption, captions
+from lmms_bapa.validation import nearest
 
 # Raise this number when a seed would no longer give the same pixels and questions: the harness's
 # response cache does not look at pictures, it sees only this number (in the task's metadata).
@@ -34,13 +36,16 @@ class ProbeSpec(BaseModel):
     Attributes:
         rows: the grid is ``rows`` x ``rows``.
         canvas: side of the canvas in pixels.
-        groups: number of groups; a group has ``2 * rows**2`` questions.
+        groups: number of groups; a group has two questions a place.
         seed: seed of everything.
         distractors: ``random`` pictures, or ``conjunction``: each shares the key's colour or its
             object (never both), and the absent caption's colour and object are both on the canvas.
         order: ``swap`` moves the key by swapping two pictures, so that all others stay where they
             are; ``shift`` is the paper's: the distractors keep their reading order and make room.
         objects: ``core`` (twelve, known to the embedded models) or ``all`` (fifteen).
+        layout: ``grid``, ``free`` or ``pixel``, see :mod:`lmms_bapa.probes.layouts`.
+        sizes: option of ``free``; None is its default.
+        shifts: option of ``pixel``; None is its default.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,11 +57,42 @@ class ProbeSpec(BaseModel):
     distractors: Literal["random", "conjunction"] = "random"
     order: Literal["swap", "shift"] = "swap"
     objects: Literal["core", "all"] = "core"
+    layout: str = "grid"
+    sizes: tuple[float, float] | None = None
+    shifts: tuple[int, ...] | None = None
+
+    @field_validator("layout")
+    @classmethod
+    def _known_layout(cls, value: str) -> str:
+        if value not in LAYOUTS:
+            raise ValueError(f"unknown layout: {nearest(value, list(LAYOUTS))}")
+        return value
+
+    @model_validator(mode="after")
+    def _options_belong_to_the_layout(self) -> Self:
+        for layout in LAYOUTS.values():
+            for option in options_of(layout) - options_of(LAYOUTS[self.layout]):
+                if getattr(self, option) is not None:
+                    raise ValueError(f"{option} is an option of layout: {layout.name}")
+        self.arrangement  # noqa: B018 (refuses wrong values of the options)
+        return self
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """The objects that this probe draws."""
         return CORE_OBJECTS if self.objects == "core" else OBJECTS
+
+    @property
+    def arrangement(self) -> Layout:
+        """The layout with its options.
+
+        Raises:
+            ValueError: the layout refuses a value.
+        """
+        layout = LAYOUTS[self.layout]
+        given = {name: getattr(self, name) for name in options_of(layout)}
+        options = {name: value for name, value in given.items() if value is not None}
+        return layout(self.rows, self.canvas, self.seed, **options)
 
 
 def _random_set(rng: np.random.Generator, names: list[str], cells: int) -> tuple[list[str], str]:
@@ -100,18 +136,23 @@ def _arrange(pictures: list[Any], home: int, cell: int, order: str) -> list[Any]
 
 
 def plan(spec: ProbeSpec) -> Iterator[dict[str, Any]]:
-    """Yields the questions of a probe, group by group, cell by cell.
+    """Yields the questions of a probe, group by group, place by place.
 
-    Each question is a flat record: ``question_id``, ``group``, ``cell`` (row-major number of the
-    key's cell), ``asked`` (``key`` or ``absent``), ``caption`` (the name asked for), ``answer``
-    (``Yes`` or ``No``), ``rows``, ``canvas``, ``tiles`` and ``seeds`` (captions and picture seeds
-    in row-major order).
+    Each question is a flat record:
+
+    - ``question_id``, ``group``, ``asked`` (``key`` or ``absent``), ``caption`` (the name asked
+      for) and ``answer`` (``Yes`` or ``No``);
+    - ``place`` (number of the key's place, of ``places``), ``cell`` (row-major number of its
+      cell), ``shift``, and its box in pixels: ``left``, ``top`` and ``side``;
+    - ``layout``, ``rows`` and ``canvas``;
+    - ``tiles``, ``seeds`` and ``boxes``: caption, picture seed and [left, top, side] of each
+      picture in row-major order.
 
     Raises:
         ValueError: the grid has more cells than there are captions.
     """
     cells = spec.rows**2
-    names = captions(spec.vocabulary)
+    names, layout = captions(spec.vocabulary), spec.arrangement
     for group in range(spec.groups):
         rng = np.random.default_rng([spec.seed, group])
         if spec.distractors == "conjunction":
@@ -123,18 +164,25 @@ def plan(spec: ProbeSpec) -> Iterator[dict[str, Any]]:
         distractors = list(zip(tiles, seeds, strict=True))[1:]
         mixed = [distractors[i] for i in rng.permutation(cells - 1)]
         pictures = [(tiles[0], seeds[0]), *mixed]
-        for cell in range(cells):
-            placed = _arrange(pictures, home, cell, spec.order)
+        places = layout.places(group)
+        for number, place in enumerate(places):
+            placed = _arrange(pictures, home, place.cell, spec.order)
             for asked, name, answer in (("key", tiles[0], "Yes"), ("absent", absent, "No")):
                 yield {
-                    "question_id": f"{group:05d}-{cell:02d}-{asked}",
+                    "question_id": f"{group:05d}-{number:02d}-{asked}",
                     "group": group,
-                    "cell": cell,
                     "asked": asked,
                     "caption": name,
                     "answer": answer,
+                    "place": number,
+                    "places": len(places),
+                    "cell": place.cell,
+                    "shift": place.shift,
+                    **asdict(place.boxes[place.cell]),
+                    "layout": spec.layout,
                     "rows": spec.rows,
                     "canvas": spec.canvas,
                     "tiles": [tile for tile, _ in placed],
                     "seeds": [seed for _, seed in placed],
+                    "boxes": [[box.left, box.top, box.side] for box in place.boxes],
                 }

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lmms_eval.tasks import TaskManager
-from loguru import logger
 from rich import box
 from rich.progress import Progress
 from rich.table import Table
@@ -94,15 +90,6 @@ def compare(
             rows.append(Row(model, setting, figures))
             progress.advance(bar)
     return rows
-
-
-@contextlib.contextmanager
-def quiet_harness() -> Iterator[None]:
-    """Hides the harness's bars and notes, so that one bar is left; warnings and errors stay."""
-    logger.remove()
-    logger.add(sys.stderr, level="WARNING", format="{level}: {message}")
-    with contextlib.redirect_stderr(io.StringIO()):
-        yield
 
 
 def comparison_table(rows: Sequence[Row], title: str) -> Table:
