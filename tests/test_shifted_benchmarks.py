@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,22 @@ def test_the_group_has_every_ready_made_task(suffix: str) -> None:
     assert len(blink["task"]) == 14
     for name in [*group["task"], *blink["task"]]:
         assert list(YAMLS.rglob(f"{name}.yaml")), name
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_filter_sees_the_documents_of_its_own_process(rank: int, tmp_path: Path) -> None:
+    """CRPE's filter turns the text of an option into its letter, by the document's options."""
+    write("crpe_relation", tmp_path)
+    with isolated(tmp_path):
+        known = TaskManager(
+            include_path=[str(BUILT_IN / BENCHMARKS["crpe_relation"].folder)],
+            include_defaults=False,
+        )
+        task = known.load_task_or_group(["crpe_relation_shift"], "chat")["crpe_relation_shift"]
+        task.build_all_requests(rank=rank, world_size=2)
+        assert [request.doc_id for request in task.instances] == list(range(rank, 70, 2))
+        for request in task.instances:
+            text = task.task_docs[request.doc_id]["text"]
+            request.resps.append(re.findall(r"C\. (\w+)", text)[0])
+        task.apply_filters()
+    assert {r.filtered_resps["flexible-extract"] for r in task.instances} == {"C"}

@@ -124,37 +124,44 @@ def records(
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Whether a reply could be read, and the chance of guessing it."""
+class Form:
+    """What a reply to a question should be.
 
-    is_readable: bool
-    chance: float | None
+    Attributes:
+        kind: ``letter``, ``yes_no`` or ``free``.
+        options: the letters that the question offers.
+    """
+
+    kind: str
+    options: str = ""
 
 
-def reading(spec: ShiftSpec, question: Any, target: Any, replies: Sequence[Any]) -> Reading:
-    """Reads one reply in the form that its question asks for."""
-    options = options_in(str(question))
-    form = spec.replies
-    if form == "auto":
+def form_of(spec: ShiftSpec, question: Any, target: Any) -> Form:
+    """Tells by the options in the question and by the target, unless the YAML says it."""
+    options, kind = options_in(str(question)), spec.replies
+    if kind == "auto":
         yes_no = str(target).strip().lower().rstrip(".") in ("yes", "no")
-        form = "letter" if options else "yes_no" if yes_no else "free"
-    if form == "letter" and not options:
-        form = "free"
-    reply = replies[0] if replies else ""
-    return Reading(is_readable(str(reply), form, options), chance(form, options))
+        kind = "letter" if options else "yes_no" if yes_no else "free"
+    if kind == "letter" and not options:
+        kind = "free"
+    return Form(kind, options)
 
 
-def reply_records(where: tuple[str, int], reply: Reading, score_key: str) -> dict[str, Any]:
+def reply_records(
+    where: tuple[str, int], form: Form, replies: Sequence[Any], score_key: str
+) -> dict[str, Any]:
     """What one reply adds to ``unparsed``, and its question, once, to ``chance``.
 
     ``unparsed`` carries the place, since every sample has it.
     """
     placement, document = where
-    unparsed = {"placement": placement, "document": document}
-    found: dict[str, Any] = {"unparsed": unparsed | {score_key: float(not reply.is_readable)}}
+    reply = str(replies[0]) if replies else ""
+    unread = float(not is_readable(reply, form.kind, form.options))
+    record = {"placement": placement, "document": document, score_key: unread}
+    found: dict[str, Any] = {"unparsed": record}
     if placement == ORIGINAL:
         # Not a bare number: the harness would take a standard error from it.
-        found["chance"] = Placed(placement, document, reply.chance)
+        found["chance"] = Placed(placement, document, chance(form.kind, form.options))
     return found
 
 

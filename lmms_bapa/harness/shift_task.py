@@ -54,6 +54,7 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
                 self.shift = read_spec(settings.pop("shift", None) or {})
                 self._places = {p.name: p for p in self.shift.layout.placements}
                 self._fewshot: tuple[Any, str] | None = None
+                self._forms: dict[int, shift_metrics.Form] = {}
                 self.args = None  # the harness's command line, which it sets later
                 whole = {**base_config(base), **settings}
                 check_shiftable(base, whole, self.shift.judge)
@@ -122,9 +123,18 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
     def fewshot_context(self, doc: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The base task's context, drawn once a document: all its places have the same examples."""
         if self._fewshot is None or self._fewshot[0] != doc[DOCUMENT]:
-            text = super().fewshot_context(bare(dict(doc)), *args, **kwargs)
+            document = bare(dict(doc))
+            text = super().fewshot_context(document, *args, **kwargs)
             self._fewshot = doc[DOCUMENT], text
+            self._form(doc[DOCUMENT], document)  # a question that fails should fail now
         return self._fewshot[1]
+
+    def _form(self, number: int, document: dict[str, Any]) -> shift_metrics.Form:
+        """What a reply to a document should be."""
+        if number not in self._forms:
+            question, target = self.doc_to_text(document), self.doc_to_target(document)
+            self._forms[number] = shift_metrics.form_of(self.shift, question, target)
+        return self._forms[number]
 
     def build_all_requests(
         self, *, limit: int | None = None, offset: int = 0, **kwargs: Any
@@ -212,8 +222,6 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
         document, score_key = bare(doc), self.config.score_key
         found = super().process_results(document, results, full_docs)
         values = {name: v for name, v in found.items() if name in self._base_metrics}
-        question, target = self.doc_to_text(document), self.doc_to_target(document)
-        where = doc[PLACEMENT], doc[DOCUMENT]
+        where, form = (doc[PLACEMENT], doc[DOCUMENT]), self._form(doc[DOCUMENT], document)
         records = shift_metrics.records(self.shift, where, values, score_key)
-        reply = shift_metrics.reading(self.shift, question, target, results)
-        return records | shift_metrics.reply_records(where, reply, score_key)
+        return records | shift_metrics.reply_records(where, form, results, score_key)
