@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from lmms_bapa import __version__
+from lmms_bapa import __version__, probe_cli
 from lmms_bapa.cli_errors import usage_errors
 from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.errors import UsageError
@@ -24,6 +24,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+app.add_typer(probe_cli.app, name="probe")
 console = Console()
 
 
@@ -125,6 +126,23 @@ def shift(
         console.print(f"left out: {name}: {reason}", highlight=False, soft_wrap=True)
     command = f"lmms-eval --include_path {output} --tasks {written.name} --model ..."
     console.print(f"Run it: {command}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def layouts(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="As for shift: layout=free count=5 fill=blurred. Default: all layouts"),
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Yours, instead of a drawing.")] = None,
+    output: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("layouts.png"),
+) -> None:
+    """Draws where a shifted task puts a picture, to look at before a long run."""
+    from lmms_bapa.runs.shift_files import draw_layouts
+
+    with usage_errors():
+        draw_layouts(settings or [], picture, output)
+    print(output)
 
 
 @app.command()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image as Pictures
 from typer.testing import CliRunner, Result
 
 from lmms_bapa.cli import app
@@ -118,3 +120,41 @@ def test_a_folder_that_cannot_be_made(tasks: Path, tmp_path: Path) -> None:
     done = run("base", "--output", str(tmp_path / "file" / "out"))
     assert done.exit_code == 2
     assert "cannot write to" in done.stderr
+
+
+def test_a_sheet_of_layouts(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    picture = tmp_path / "mine.png"
+    Pictures.new("RGB", (60, 40), (1, 200, 3)).save(picture)
+    arguments = ["layout=grid", "rows=2", "--picture", str(picture), "--output", str(path)]
+    done = CliRunner().invoke(app, ["layouts", *arguments])
+    assert done.exit_code == 0, done.output
+    pixels = np.asarray(Pictures.open(path).convert("RGB"))
+    green = (pixels == (1, 200, 3)).all(axis=-1)
+    # Five pictures of 60 x 40 on canvases that are 120 pixels wide here.
+    assert green.sum() == pytest.approx(5 * 60 * 40, rel=0.02)
+
+
+def test_a_sheet_of_all_layouts(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    done = CliRunner().invoke(app, ["layouts", "--output", str(path)])
+    assert done.exit_code == 0, done.output
+    assert Pictures.open(path).width > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--picture", "gone.png"], "--picture gone.png cannot be read"),
+        (["--output", "gone/sheet.png"], "cannot write gone/sheet.png"),
+        (["layout=gird"], "did you mean grid?"),
+    ],
+)
+def test_mistakes_with_a_sheet(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["layouts", *arguments])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())

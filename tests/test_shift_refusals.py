@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from datasets import Dataset, Features, Image, List, Value
 from lmms_eval.api.task import ConfigurableTask
+from loguru import logger
 from PIL import Image as Pictures
 from tenacity import wait_none
 
@@ -137,6 +138,23 @@ def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="document 1: the picture in column image cannot be read"):
         check_pictures(documents, read_spec({}))
     check_pictures(documents.select([0]), read_spec({}))
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_a_picture_that_breaks_off_is_told(kind: str) -> None:
+    buffer = io.BytesIO()
+    picture(0, 64, 64).save(buffer, kind)
+    whole = buffer.getvalue()
+    stored = [whole, whole + b"\0" * 8, whole[:-20], whole]
+    documents = Dataset.from_dict({"image": stored}).cast_column("image", Image())
+    said: list[str] = []
+    handler = logger.add(lambda message: said.append(message.record["message"]), level="WARNING")
+    try:
+        check_pictures(documents, read_spec({}))
+    finally:
+        logger.remove(handler)
+    (line,) = said
+    assert line.startswith("1 picture(s) break off in the middle, the first in document 2:")
 
 
 def test_a_canvas_that_is_too_large(tmp_path: Path) -> None:

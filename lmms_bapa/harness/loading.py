@@ -16,8 +16,8 @@ from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.options import LoadOptions
 from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.processing import load_processor
-from lmms_bapa.harness.validation import reason
 from lmms_bapa.steering import Architecture, anatomy, check_family, with_options
+from lmms_bapa.validation import reason
 
 
 def locate(pretrained: str) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from lmms_bapa.errors import UsageError
-from lmms_bapa.harness.validation import reason
+from lmms_bapa.validation import reason
 
 
 def as_rgb(image: Any) -> Image.Image:

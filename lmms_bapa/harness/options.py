@@ -17,8 +17,8 @@ from pydantic import (
 )
 
 from lmms_bapa.errors import UsageError
-from lmms_bapa.harness.validation import nearest, one_line
 from lmms_bapa.interventions import REGISTRY, Intervention
+from lmms_bapa.validation import nearest, one_line
 
 # Processor options that the harness's users type as they are.
 PIXEL_LIMITS = ("min_pixels", "max_pixels")

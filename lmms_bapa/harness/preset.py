@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lmms_bapa.errors import UsageError
-from lmms_bapa.harness.validation import one_line
+from lmms_bapa.validation import one_line
 
 
 class Preset(BaseModel):

@@ -11,7 +11,7 @@ from transformers import AutoProcessor
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.options import LoadOptions
 from lmms_bapa.harness.preset import Preset
-from lmms_bapa.harness.validation import nearest, reason
+from lmms_bapa.validation import nearest, reason
 
 # Parts of a processor, and what the adapter itself decides about its output.
 _NOT_OPTIONS = {

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 from datasets import Dataset, Image
+from loguru import logger
 from PIL import Image as Pictures
 
 from lmms_bapa.errors import UsageError
@@ -15,6 +19,9 @@ from lmms_bapa.shift.spec import ShiftSpec
 from lmms_bapa.validation import reason
 
 _ROWS_AT_ONCE = 256
+# How a complete file ends; some have a few bytes more.
+_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
+_TAIL = 64
 
 
 def _holds_pictures(feature: Any) -> bool:
@@ -32,6 +39,21 @@ def _stored(documents: Dataset, columns: list[str]) -> Iterator[tuple[int, str, 
                     if picture.is_valid:
                         yield first + row, column, picture
         first += len(table)
+
+
+def _open(picture: Any) -> BinaryIO:
+    stored = picture["bytes"]
+    if stored.is_valid:
+        # Nothing is copied; Pillow needs the lines that a bare buffer cannot read.
+        return io.BufferedReader(pa.BufferReader(stored.as_buffer()))
+    return Path(picture["path"].as_py()).open("rb")
+
+
+def _ends_as(kind: str | None, file: BinaryIO) -> bool:
+    end = _ENDS.get(kind or "")
+    file.seek(0, os.SEEK_END)
+    file.seek(max(0, file.tell() - _TAIL))
+    return end is None or end in file.read()
 
 
 def check_pictures(documents: Any, spec: ShiftSpec) -> None:
@@ -52,13 +74,14 @@ def check_pictures(documents: Any, spec: ShiftSpec) -> None:
     if not columns:
         return
     room, ratio = spec.layout.room, spec.layout.ratio
+    broken_off: list[int] = []
     for number, column, picture in _stored(documents, columns):
         try:
-            stored = picture["bytes"]
-            source = pa.BufferReader(stored.as_buffer()) if stored.is_valid else None
-            with Pictures.open(source or picture["path"].as_py()) as opened:
-                size = opened.size
-            frame(size, Placement("any"), ratio, room)
+            with _open(picture) as file, Pictures.open(file) as opened:
+                kind, size = opened.format, opened.size
+                frame(size, Placement("any"), ratio, room)
+                if not _ends_as(kind, file):
+                    broken_off.append(number)
         except UsageError as error:
             raise UsageError(f"document {number}: {error}") from error
         except (OSError, AttributeError, TypeError, ValueError) as error:
@@ -66,3 +89,8 @@ def check_pictures(documents: Any, spec: ShiftSpec) -> None:
                 f"document {number}: the picture in column {column} cannot be read "
                 f"({reason(error)}): repair the data set, or delete its cached copy"
             ) from error
+    if broken_off:
+        logger.warning(
+            f"{len(broken_off)} picture(s) break off in the middle, the first in document "
+            f"{broken_off[0]}: the harness shows them as far as they go"
+        )

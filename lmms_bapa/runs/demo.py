@@ -16,8 +16,8 @@ from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.adapter import HFBapa
 from lmms_bapa.harness.discovery import register_tasks
 from lmms_bapa.harness.loading import locate
-from lmms_bapa.harness.validation import nearest
 from lmms_bapa.runs.evaluate import model_args_text, run_setting
+from lmms_bapa.validation import nearest
 
 DEFAULT_TASK = "spatial_probe_lite"
 DEFAULT_MODELS = ("micro-llava", "micro-llava-start")

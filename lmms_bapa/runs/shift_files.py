@@ -9,12 +9,15 @@ from typing import Any
 
 import yaml
 from lmms_eval import utils
+from PIL import Image
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.base_tasks import base_config, check_shiftable
 from lmms_bapa.harness.discovery import task_index
+from lmms_bapa.shift.layouts import LAYOUTS
+from lmms_bapa.shift.sheet import layout_sheet
 from lmms_bapa.shift.spec import ShiftSpec, read_spec
-from lmms_bapa.validation import nearest
+from lmms_bapa.validation import nearest, reason
 
 _TASK = """task: {name}
 class: !function lmms_bapa.harness.shift_task.ShiftedTask
@@ -154,3 +157,23 @@ def _save(texts: Mapping[str, str], folder: Path) -> list[Path]:
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
     return list(files)
+
+
+def draw_layouts(settings: Sequence[str], picture: Path | None, output: Path) -> None:
+    """Saves a sheet of the places of one layout, or of all layouts with their defaults.
+
+    Raises:
+        UsageError: wrong settings, a picture that cannot be read, or nowhere to write to.
+    """
+    chosen = [read_settings(settings)] if settings else [{"layout": name} for name in LAYOUTS]
+    shown = None
+    if picture is not None:
+        try:
+            shown = Image.open(picture).convert("RGB")
+        except OSError as error:
+            raise UsageError(f"--picture {picture} cannot be read: {reason(error)}") from error
+    sheet = layout_sheet([read_spec(options) for options in chosen], shown)
+    try:
+        sheet.save(output)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {output}: {error}") from error

@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.presets import preset_names
-from lmms_bapa.harness.validation import nearest
+from lmms_bapa.validation import nearest
 from lmms_bapa.verify.checks import CHECKS, Finding
 from lmms_bapa.verify.subject import Subject, load_subject
 

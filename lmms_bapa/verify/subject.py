@@ -17,11 +17,11 @@ from lmms_bapa.harness.messages import encode, move
 from lmms_bapa.harness.options import parse_options
 from lmms_bapa.harness.preset import load_preset
 from lmms_bapa.harness.presets import preset_path
-from lmms_bapa.harness.validation import reason
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.probes.canvas import compose
 from lmms_bapa.probes.questions import PROMPT
 from lmms_bapa.steering import image_token_id, intervene
+from lmms_bapa.validation import reason
 
 NEW_TOKENS = 8
 SIDE = 336  # of a picture, in pixels
