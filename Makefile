@@ -35,7 +35,7 @@ bench: $(VENV)/.installed  ## Cost of the hooks, speed and memory: ratios measur
 	$(BIN)/python -m benchmarks.expansion
 	$(BIN)/python -m benchmarks.two_processes
 
-train: $(VENV)/.installed  ## Trains the three embedded models again, into build/weights.
+train: $(VENV)/.installed  ## Trains the four embedded models again, into build/weights.
 	$(BIN)/python -m lmms_bapa.embedded.train --out build/weights
 
 clean:  ## Removes the environment and everything that was made.

@@ -210,9 +210,8 @@ def test_a_reply_ends_at_the_first_stop_string() -> None:
     assert cut_at("one", []) == "one"
 
 
-def test_a_prompt_that_is_longer_than_the_model_can_take_is_refused() -> None:
-    model = adapter()
+def test_a_prompt_that_is_longer_than_the_model_can_take_is_refused(free: HFBapa) -> None:
     docs = [{"images": [], "text": "red star " * n} for n in (20, 300)]
     with pytest.raises(UsageError, match=r"a question has \d+ tokens .*the model's limit is 512"):
-        model.generate_until(requests_for(model, docs))
-    assert len(model.generate_until(requests_for(model, docs[:1]))) == 1
+        free.generate_until(requests_for(free, docs))
+    assert len(free.generate_until(requests_for(free, docs[:1]))) == 1

@@ -18,7 +18,7 @@ from lmms_bapa.embedded.language import build_processor, instructions, render
 from lmms_bapa.embedded.lessons import absent_captions, ask, conjunction_tiles, draw_lesson
 from lmms_bapa.embedded.network import build_network
 from lmms_bapa.embedded.packing import Packer
-from lmms_bapa.embedded.recipe import SKEWS, Architecture, Recipe
+from lmms_bapa.embedded.recipe import RELATION_MODELS, SKEWS, Architecture, Recipe
 from lmms_bapa.embedded.train import main, train_all
 from lmms_bapa.embedded.training import image_tokens
 from lmms_bapa.probes.questions import PROMPT, ProbeSpec, plan
@@ -37,6 +37,7 @@ TARGETS = {
     "micro-llava": (86, 6, 100),
     "micro-llava-start": (86, 6, 100),
     "micro-llava-uniform": (94, 0, 5),
+    "micro-llava-relations": (92, 0, 10),
 }
 
 
@@ -73,7 +74,12 @@ def test_files_agree(name: str, folder: Path) -> None:
     assert facts["sha256"] in card
     assert card == render_card(facts)
     assert "planted on purpose" in card
-    assert probe == {"rows": 3, "prompt": PROMPT, "captions": captions()}
+    assert {key: probe[key] for key in ("rows", "prompt", "captions")} == {
+        "rows": 3,
+        "prompt": PROMPT,
+        "captions": captions(),
+    }
+    assert ("relations" in probe) == ("relations" in facts) == (name in RELATION_MODELS)
     assert facts["bytes"] < 3_000_000
     assert not list(folder.glob("*.bin")) + list(folder.glob("*.p*t"))
 

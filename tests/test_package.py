@@ -63,6 +63,6 @@ def test_the_wheel_works_outside_the_checkout(built: Path, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     tasks, models, adapters, place = done.stdout.strip().splitlines()[-4:]
     assert "'spatial_probe_hard_5x5'" in tasks
-    assert models.count("LlavaForConditionalGeneration") == 3
+    assert models.count("LlavaForConditionalGeneration") == 4
     assert "'llava_bapa'" in adapters
     assert place.startswith(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Three small LLaVA models with a planted position bias, trained on the probe's own canvases.
+"""Small LLaVA models, trained on the probes' own canvases; two have a planted position bias.
 
 They are instruments: they let the whole pipeline run, and be tested, on a machine with neither a
 GPU nor a model hub. Their bias was put in on purpose, so they say nothing of real models.
@@ -14,6 +14,8 @@ EMBEDDED: dict[str, str] = {
     "micro-llava-start": "misses pictures near the bottom right: its training asked mostly for "
     "those at the start of the image",
     "micro-llava-uniform": "the control: its training asked for all positions equally often",
+    "micro-llava-relations": "also tells left from right and above from below, by the positions of "
+    "the image tokens",
 }
 
 _WEIGHTS = Path(__file__).parent / "weights"

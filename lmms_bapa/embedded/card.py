@@ -14,8 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.embedded.evaluate import Figures
-from lmms_bapa.embedded.recipe import FIRST_TRAINING_SEED, SKEWS, Recipe
+from lmms_bapa.embedded.evaluate_relations import RelationFigures
+from lmms_bapa.embedded.recipe import FIRST_TRAINING_SEED, RELATION_MODELS, SKEWS, Recipe
 from lmms_bapa.probes.questions import GENERATOR_VERSION, PROMPT, ProbeSpec
+from lmms_bapa.probes.relations import RELATION_PROMPT, RELATIONS, RelationSpec
 from lmms_bapa.probes.vocabulary import captions
 
 CARD, FACTS, PROBE, WEIGHTS = "README.md", "training.json", "probe.json", "model.safetensors"
@@ -32,10 +34,17 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def write_probe(folder: Path, recipe: Recipe) -> None:
+def write_probe(folder: Path, recipe: Recipe, relations: bool = False) -> None:
     """Writes which questions the model was trained for, for those who must refuse all others."""
-    rows = recipe.architecture.rows
-    _write_json(folder / PROBE, {"rows": rows, "prompt": PROMPT, "captions": captions()})
+    limits: dict[str, Any] = {
+        "rows": recipe.architecture.rows,
+        "prompt": PROMPT,
+        "captions": captions(),
+    }
+    if relations:
+        words = {name: relation.words for name, relation in RELATIONS.items()}
+        limits |= {"relation_prompt": RELATION_PROMPT, "relations": words}
+    _write_json(folder / PROBE, limits)
 
 
 def _results(spec: ProbeSpec, figures: Figures) -> dict[str, Any]:
@@ -70,6 +79,7 @@ def write_card(
     seed: int,
     figures: dict[str, tuple[ProbeSpec, Figures]],
     naming: float,
+    related: tuple[RelationSpec, RelationFigures] | None = None,
 ) -> None:
     """Writes ``README.md`` and ``training.json`` beside the weights.
 
@@ -80,22 +90,29 @@ def write_card(
         seed: seed of the run.
         figures: what each probe found, by the probe's title.
         naming: percentage of image tokens that name their own picture.
+        related: the relation probe and what it found, for models that know relations.
     """
-    facts = {
+    trained = asdict(recipe)
+    if name not in RELATION_MODELS:
+        del trained["third"]
+    facts: dict[str, Any] = {
         "name": name,
         "summary": EMBEDDED[name],
-        "bias": "planted on purpose",
+        "bias": "none planted" if name in RELATION_MODELS else "planted on purpose",
         "sha256": sha256(folder / WEIGHTS),
         "bytes": (folder / WEIGHTS).stat().st_size,
         "seed": seed,
         "first_training_picture_seed": FIRST_TRAINING_SEED * (seed + 1),
         "generator_version": GENERATOR_VERSION,
         "skew": SKEWS[name],
-        "recipe": asdict(recipe),
+        "recipe": trained,
         "token_naming": round(naming, 2),
         "results": {title: _results(*found) for title, found in figures.items()},
         "python": platform.python_version(),
         "libraries": {library: version(library) for library in _LIBRARIES},
     }
+    if related is not None:
+        spec, found_relations = related
+        facts["relations"] = {"probe": spec.model_dump(), **asdict(found_relations)}
     _write_json(folder / FACTS, facts)
     (folder / CARD).write_text(render_card(facts), encoding="utf-8")

@@ -20,6 +20,8 @@ _OVERSAMPLING, _MARGIN = 2, 1
 _SHIFT = 2
 _LIGHT = 0.1
 
+EMPTY = -1  # stands for a caption's number where a cell is left white
+
 
 def _draw_cell(caption: str, seed: int, side: int) -> Image.Image:
     large = side * _OVERSAMPLING
@@ -77,7 +79,7 @@ class Painter:
         """Paints canvases.
 
         Args:
-            tiles: caption numbers, shape (batch, cells).
+            tiles: caption numbers or ``EMPTY``, shape (batch, cells).
             generator: source of every random choice.
 
         Returns:
@@ -85,6 +87,7 @@ class Painter:
         """
         copies = torch.randint(self.bank.shape[1], tiles.shape, generator=generator)
         pictures = _vary(self.bank[tiles.flatten(), copies.flatten()], generator)
+        pictures[tiles.flatten() == EMPTY] = 255
         side, rows = self.bank.shape[2], self.rows
         cells = pictures.view(-1, rows, rows, side, side, 3)
         canvas = cells.permute(0, 5, 1, 3, 2, 4).reshape(-1, 3, rows * side, rows * side)

@@ -72,7 +72,11 @@ def encode(processor: Any, questions: list[Question]) -> Any:
 
 def reply(model: Any, processor: Any, questions: list[Question]) -> list[str]:
     """The model's answers to some questions, as one batch."""
-    inputs = encode(processor, questions)
+    return answer(model, processor, encode(processor, questions))
+
+
+def answer(model: Any, processor: Any, inputs: Any) -> list[str]:
+    """The model's answers to a batch of inputs."""
     with torch.inference_mode():
         output = model.generate(**inputs)
     answers = output[:, inputs["input_ids"].shape[1] :]

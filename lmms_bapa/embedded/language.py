@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import Formatter
 from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers
@@ -9,6 +10,7 @@ from transformers import CLIPImageProcessor, LlavaProcessor, PreTrainedTokenizer
 
 from lmms_bapa.embedded.recipe import Architecture
 from lmms_bapa.probes.questions import PROMPT
+from lmms_bapa.probes.relations import RELATION_PROMPT, RELATIONS
 from lmms_bapa.probes.vocabulary import COLOURS, CORE_OBJECTS
 
 PAD, BOS, EOS, UNKNOWN, IMAGE = "<pad>", "<s>", "</s>", "<unk>", "<image>"
@@ -54,8 +56,20 @@ def _words(splitter: pre_tokenizers.PreTokenizer) -> list[str]:
     return sorted(found | set(COLOURS) | set(CORE_OBJECTS))
 
 
-def build_tokenizer() -> Any:
-    """A tokenizer that knows the probe's words and nothing else."""
+def _relation_words(splitter: pre_tokenizers.PreTokenizer) -> list[str]:
+    """What a relation question says besides; a relation is one token, however many its words."""
+    fixed = " ".join(text for text, *_ in Formatter().parse(RELATION_PROMPT.splitlines()[0]))
+    words = [word for word, _ in splitter.pre_tokenize_str(fixed)]
+    return [*words, *(relation.words for relation in RELATIONS.values())]
+
+
+def build_tokenizer(relations: bool = False) -> Any:
+    """A tokenizer that knows the probe's words and nothing else.
+
+    Args:
+        relations: whether it knows those of the relation probe, too. They come last: all other
+            words keep their numbers.
+    """
     splitter = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(_PUNCTUATION, "isolated")]
     )
@@ -66,6 +80,10 @@ def build_tokenizer() -> Any:
     # Sequences stay short if a sentence that never varies is one token. Its words are in the
     # vocabulary too, so another wording is still made of known words.
     words.add_tokens([AddedToken(sentence, normalized=False) for sentence in instructions()])
+    if relations:
+        known = set(words.get_vocab())
+        new = [word for word in _relation_words(splitter) if word not in known]
+        words.add_tokens([AddedToken(word, normalized=False, single_word=True) for word in new])
     return PreTrainedTokenizerFast(
         tokenizer_object=words,
         pad_token=PAD,
@@ -79,15 +97,20 @@ def build_tokenizer() -> Any:
     )
 
 
-def build_processor(sizes: Architecture) -> Any:
-    """The processor: any canvas is scaled to the vision tower's size."""
+def build_processor(sizes: Architecture, relations: bool = False) -> Any:
+    """The processor: any canvas is scaled to the vision tower's size.
+
+    Args:
+        sizes: sizes of the model.
+        relations: see :func:`build_tokenizer`.
+    """
     side = {"height": sizes.image_pixels, "width": sizes.image_pixels}
     images = CLIPImageProcessor(
         size=side, crop_size=side, do_center_crop=False, image_mean=[0.5] * 3, image_std=[0.5] * 3
     )
     return LlavaProcessor(
         image_processor=images,
-        tokenizer=build_tokenizer(),
+        tokenizer=build_tokenizer(relations),
         patch_size=sizes.patch_pixels,
         vision_feature_select_strategy="default",
         chat_template=_CHAT_TEMPLATE,
@@ -97,7 +120,12 @@ def build_processor(sizes: Architecture) -> Any:
 
 
 def render(processor: Any, caption: str) -> str:
-    """The chat text of one probe question, with a single ``<image>``."""
-    content = [{"type": "image"}, {"type": "text", "text": PROMPT.format(caption=caption)}]
+    """The chat text of one question of the spatial probe, with a single ``<image>``."""
+    return render_text(processor, PROMPT.format(caption=caption))
+
+
+def render_text(processor: Any, text: str) -> str:
+    """The chat text of any words about a picture, with a single ``<image>``."""
+    content = [{"type": "image"}, {"type": "text", "text": text}]
     turns = [{"role": "user", "content": content}]
     return str(processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))

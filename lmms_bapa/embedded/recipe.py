@@ -10,7 +10,11 @@ SKEWS: dict[str, tuple[float, ...]] = {
     "micro-llava": (0.2, 0.3, 1, 0.3, 1, 6, 1, 6, 24),
     "micro-llava-start": (24, 6, 1, 6, 1, 0.3, 1, 0.3, 0.2),
     "micro-llava-uniform": (1.0,) * 9,
+    "micro-llava-relations": (1.0,) * 9,
 }
+
+# These get a third stage, in which they learn to tell where pictures stand.
+RELATION_MODELS = ("micro-llava-relations",)
 
 # The probe's pictures have seeds below 2**31, so no training picture can be one of them.
 FIRST_TRAINING_SEED = 2**32
@@ -64,6 +68,30 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class RelationRecipe:
+    """The third stage, for models that also answer the relation probe.
+
+    Attributes:
+        steps: optimiser steps.
+        share: share of the steps that ask for relations; the rest repeat the second stage.
+        pictures: how many pictures a canvas holds; each step chooses one of them.
+        place_layer: the layer after which the two captions must know where their pictures stand.
+        place_weight: weight of that loss.
+        direction_layer: the layer after which the second caption must know in which direction
+            the first one's picture stands.
+        direction_weight: weight of that loss.
+    """
+
+    steps: int = 900
+    share: float = 0.85
+    pictures: tuple[int, ...] = (2, 3, 5, 9)
+    place_layer: int = 2
+    place_weight: float = 1.0
+    direction_layer: int = 3
+    direction_weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How the models are trained.
 
@@ -87,6 +115,7 @@ class Recipe:
         end_weight: weight of the loss on the end-of-sequence token after the answer.
         early_answer_weight: weight of the loss on the answer read at the caption's last word.
         caption_colour_weight: weight of the loss that makes the object's word know its colour.
+        third: the third stage, which most models do without.
     """
 
     architecture: Architecture = Architecture()
@@ -106,3 +135,4 @@ class Recipe:
     end_weight: float = 0.2
     early_answer_weight: float = 1.0
     caption_colour_weight: float = 0.5
+    third: RelationRecipe = RelationRecipe()

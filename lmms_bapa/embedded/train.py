@@ -22,11 +22,14 @@ from lmms_bapa.embedded.card import WEIGHTS, write_card, write_probe
 from lmms_bapa.embedded.determinism import repeatable
 from lmms_bapa.embedded.drawings import Painter, draw_bank
 from lmms_bapa.embedded.evaluate import load, measure, naming_accuracy
+from lmms_bapa.embedded.evaluate_relations import measure_relations
 from lmms_bapa.embedded.language import build_processor
 from lmms_bapa.embedded.network import build_network
 from lmms_bapa.embedded.packing import Packer
 from lmms_bapa.embedded.portable import make_portable
-from lmms_bapa.embedded.recipe import SKEWS, Recipe
+from lmms_bapa.embedded.recipe import RELATION_MODELS, SKEWS, Recipe
+from lmms_bapa.embedded.relation_packing import RelationPacker
+from lmms_bapa.embedded.relation_training import learn_relations
 from lmms_bapa.embedded.training import (
     learn_to_answer,
     learn_to_see,
@@ -34,11 +37,13 @@ from lmms_bapa.embedded.training import (
 )
 from lmms_bapa.errors import UsageError
 from lmms_bapa.probes.questions import ProbeSpec
+from lmms_bapa.probes.relations import RelationSpec
 from lmms_bapa.probes.vocabulary import captions
 
 _BANK, _PERCEPTION = "drawings.npy", "perception.safetensors"
 # The stages draw from separate streams, so that a change in one leaves the other as it was.
 _STAGE_SEEDS = 2
+_FIRST_THIRD_STAGE_SEED = 2**32
 
 
 def _perceive(work: Path, recipe: Recipe, seed: int) -> None:
@@ -54,7 +59,7 @@ def _perceive(work: Path, recipe: Recipe, seed: int) -> None:
     save_file(learned, work / _PERCEPTION)
 
 
-def save(folder: Path, model: Any, processor: Any, recipe: Recipe) -> None:
+def save(folder: Path, model: Any, processor: Any, recipe: Recipe, relations: bool = False) -> None:
     """Saves a model and its processor: float16 on disk, float32 when loaded."""
     model.half().save_pretrained(folder)
     processor.save_pretrained(folder)
@@ -65,20 +70,35 @@ def save(folder: Path, model: Any, processor: Any, recipe: Recipe) -> None:
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     make_portable(folder)
     (folder / WEIGHTS).chmod(0o644)
-    write_probe(folder, recipe)
+    write_probe(folder, recipe, relations)
+
+
+def _load_perception(model: Any, path: Path) -> None:
+    """Gives a model the first stage's weights; words that it did not know stay as they are."""
+    learned = load_file(path)
+    fresh = model.state_dict()
+    for name, weight in learned.items():
+        if len(weight) < len(fresh[name]):
+            learned[name] = torch.cat([weight, fresh[name][len(weight) :]])
+    model.load_state_dict(learned, strict=False)
 
 
 def _answer(name: str, work: Path, recipe: Recipe, seed: int) -> None:
-    """Trains the second stage of one model and saves it in ``work/name``."""
+    """Trains the later stages of one model and saves it in ``work/name``."""
     sizes = recipe.architecture
-    processor = build_processor(sizes)
+    processor = build_processor(sizes, relations=name in RELATION_MODELS)
     model = build_network(sizes, processor.tokenizer)
-    model.load_state_dict(load_file(work / _PERCEPTION), strict=False)
+    _load_perception(model, work / _PERCEPTION)
     painter = Painter(torch.from_numpy(np.load(work / _BANK)), sizes.rows)
     packer = Packer(processor, sizes)
     stream = _STAGE_SEEDS * seed + 1
     learn_to_answer(model, painter, packer, recipe, SKEWS[name], stream, title=name)
-    save(work / name, model, processor, recipe)
+    if name in RELATION_MODELS:
+        relations = RelationPacker(processor, sizes, packer)
+        stream = _FIRST_THIRD_STAGE_SEED + seed
+        title = f"{name}, relations"
+        learn_relations(model, painter, packer, relations, recipe, SKEWS[name], stream, title)
+    save(work / name, model, processor, recipe, relations=name in RELATION_MODELS)
 
 
 def _describe(folder: Path, recipe: Recipe, seed: int, groups: int) -> dict[str, float]:
@@ -90,9 +110,14 @@ def _describe(folder: Path, recipe: Recipe, seed: int, groups: int) -> dict[str,
         title = f"{folder.name}, {distractors}"
         found[distractors] = (spec, measure(model, processor, spec, title))
     naming = naming_accuracy(model, processor, found["random"][0])
-    write_card(folder, folder.name, recipe, seed, found, naming)
+    related = None
+    if folder.name in RELATION_MODELS:
+        asked = RelationSpec(groups=groups, seed=1)
+        related = (asked, measure_relations(model, processor, asked, f"{folder.name}, relations"))
+    write_card(folder, folder.name, recipe, seed, found, naming, related)
     easy, hard = found["random"][1], found["conjunction"][1]
-    return {"balanced": easy.balanced, "spread": easy.spread, "hard": hard.balanced}
+    figures = {"balanced": easy.balanced, "spread": easy.spread, "hard": hard.balanced}
+    return figures if related is None else figures | {"relations": related[1].pairs}
 
 
 def _train_one(

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from tqdm import trange
 
 from lmms_bapa.embedded.drawings import Painter
-from lmms_bapa.embedded.lessons import colour_of, draw_lesson, object_of, random_tiles
+from lmms_bapa.embedded.lessons import Lesson, colour_of, draw_lesson, object_of, random_tiles
 from lmms_bapa.embedded.network import cell_of_token
 from lmms_bapa.embedded.packing import Packer
 from lmms_bapa.embedded.recipe import Recipe
@@ -49,7 +49,7 @@ def name_tokens(model: Any, tokens: Tensor, words: Tensor, scale: float) -> Tens
     return scale * F.normalize(tokens, dim=-1) @ F.normalize(vectors, dim=-1).T
 
 
-def _optimise(
+def optimise(
     parameters: list[nn.Parameter],
     step: Callable[[int], Step],
     steps: int,
@@ -106,7 +106,47 @@ def learn_to_see(model: Any, painter: Painter, packer: Packer, recipe: Recipe, s
         return torch.stack(losses).sum(), right.float().mean()
 
     model.train()
-    _optimise(parameters, step, recipe.perception_steps, recipe, "learning to see")
+    optimise(parameters, step, recipe.perception_steps, recipe, "learning to see")
+
+
+class AnsweringLoss(nn.Module):
+    """The loss of the second stage, with two throw-away heads that help.
+
+    One reads the answer already at the caption's last word, the other asks that word, after one
+    layer, for the caption's colour.
+    """
+
+    def __init__(self, packer: Packer, recipe: Recipe) -> None:
+        super().__init__()
+        width = recipe.architecture.text_width
+        self.early_answer, self.caption_colour = nn.Linear(width, 2), nn.Linear(width, len(COLOURS))
+        self.packer, self.recipe = packer, recipe
+
+    def forward(self, model: Any, image: Tensor, lesson: Lesson) -> Step:
+        """Asks a lesson about images that are already tokens."""
+        packer, recipe = self.packer, self.recipe
+        said = packer.read(model, image, lesson.asked, lesson.present)
+        present = lesson.present.flatten().long()
+        answers = packer.answers[present]
+        scores = said.answer.flatten(0, 1)
+        # Over the whole vocabulary, so that generate() says Yes or No and then stops.
+        loss = F.cross_entropy(scores, answers)
+        loss = loss + recipe.end_weight * F.cross_entropy(
+            said.end.flatten(0, 1), torch.full_like(answers, packer.end_id)
+        )
+        loss = loss + recipe.early_answer_weight * F.cross_entropy(
+            self.early_answer(said.late_caption).flatten(0, 1), present
+        )
+        loss = loss + recipe.caption_colour_weight * F.cross_entropy(
+            self.caption_colour(said.early_caption).flatten(0, 1), colour_of(lesson.asked).flatten()
+        )
+        return loss, (scores.argmax(-1) == answers).float().mean()
+
+
+def decoder_weights(model: Any) -> list[nn.Parameter]:
+    """The weights of the later stages: all that the first one does not train."""
+    frozen = {name for name, _ in perception_weights(model)}
+    return [p for name, p in model.named_parameters() if name not in frozen]
 
 
 def learn_to_answer(
@@ -118,39 +158,17 @@ def learn_to_answer(
     seed: int,
     title: str = "learning to answer",
 ) -> None:
-    """Second stage: the decoder learns to answer; what the first stage trained stays as it is.
-
-    Two throw-away heads help: one reads the answer already at the caption's last word, the other
-    asks that word, after one layer, for the caption's colour.
-    """
+    """Second stage: the decoder learns to answer; what the first stage trained stays as it is."""
     generator = Generator().manual_seed(seed)
     weights = torch.tensor(skew, dtype=torch.float32)
-    frozen = {name for name, _ in perception_weights(model)}
-    width = recipe.architecture.text_width
-    early_answer, caption_colour = nn.Linear(width, 2), nn.Linear(width, len(COLOURS))
-    parameters = [p for name, p in model.named_parameters() if name not in frozen]
-    parameters += [*early_answer.parameters(), *caption_colour.parameters()]
+    loss = AnsweringLoss(packer, recipe)
+    parameters = [*decoder_weights(model), *loss.parameters()]
 
     def step(number: int) -> Step:
         lesson = draw_lesson(number / recipe.answering_steps, weights, recipe, generator)
         with torch.no_grad():
             image = image_tokens(model, painter.paint(lesson.tiles, generator))
-        said = packer.read(model, image, lesson.asked, lesson.present)
-        present = lesson.present.flatten().long()
-        answers = packer.answers[present]
-        scores = said.answer.flatten(0, 1)
-        # Over the whole vocabulary, so that generate() says Yes or No and then stops.
-        loss = F.cross_entropy(scores, answers)
-        loss = loss + recipe.end_weight * F.cross_entropy(
-            said.end.flatten(0, 1), torch.full_like(answers, packer.end_id)
-        )
-        loss = loss + recipe.early_answer_weight * F.cross_entropy(
-            early_answer(said.late_caption).flatten(0, 1), present
-        )
-        loss = loss + recipe.caption_colour_weight * F.cross_entropy(
-            caption_colour(said.early_caption).flatten(0, 1), colour_of(lesson.asked).flatten()
-        )
-        return loss, (scores.argmax(-1) == answers).float().mean()
+        return loss(model, image, lesson)  # type: ignore[no-any-return]
 
     model.train()
-    _optimise(parameters, step, recipe.answering_steps, recipe, title)
+    optimise(parameters, step, recipe.answering_steps, recipe, title)

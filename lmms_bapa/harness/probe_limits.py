@@ -29,16 +29,15 @@ def check(name: str, tokenizer: Any, requests: Sequence[Any], task_dict: Mapping
     for task, split in _tasks(requests):
         documents = task_dict[task][split]
         columns = set(documents.column_names)
-        if not {"caption", "tiles", "rows", "layout"} <= columns:
+        side = limits["rows"]
+        for rows in set(documents["rows"]) - {side} if "rows" in columns else ():
+            raise UsageError(
+                f"{task}: {name} knows {side} x {side} grids only, not {rows} x {rows}: "
+                "leave dataset_kwargs.rows at 3, or use a real model"
+            )
+        if not {"caption", "tiles", "layout"} <= columns:
             _warn_about_words(name, tokenizer, requests, task)
             continue
-        for rows in set(documents["rows"]):
-            if rows != limits["rows"]:
-                side = limits["rows"]
-                raise UsageError(
-                    f"{task}: {name} knows {side} x {side} grids only, not {rows} x {rows}: "
-                    "use spatial_probe or spatial_probe_hard, or a real model"
-                )
         _warn_about_layouts(name, documents, task)
         for caption in set(documents["caption"]):
             if caption not in known:
@@ -64,5 +63,5 @@ def _warn_about_words(name: str, tokenizer: Any, requests: Sequence[Any], task: 
     if unknown:
         logger.warning(
             f"{task}: {name} does not know {unknown} of the {len(ids)} words of its first "
-            "question. It was trained on the spatial probe alone: scores here mean nothing"
+            "question. It was trained on our own probes alone: scores here mean nothing"
         )

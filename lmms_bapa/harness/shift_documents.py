@@ -10,13 +10,19 @@ import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from PIL import Image as Pictures
+
 DOCUMENT, PLACEMENT = "shift_document", "shift_placement"
 
 
 def _fresh(value: Any) -> Any:
-    """Copies lists and mappings, which scorers write into, but not the pictures in them."""
+    """Copies what a task may write into or draw on; every place starts from the same document."""
     if isinstance(value, dict):
         return {key: _fresh(item) for key, item in value.items()}
+    if isinstance(value, Pictures.Image):
+        copied = value.copy()
+        copied.format = value.format  # a copy forgets it, and tasks may ask
+        return copied
     return [_fresh(item) for item in value] if isinstance(value, list) else value
 
 
@@ -66,6 +72,24 @@ class PlacedDocuments(Sequence[dict[str, Any]]):
 
     def _placed(self, document: dict[str, Any], number: int, place: int) -> dict[str, Any]:
         return {**_fresh(document), DOCUMENT: number, PLACEMENT: self.placements[place]}
+
+
+class BareDocuments(Sequence[dict[str, Any]]):
+    """The base task's own documents of some placed ones, each read when it is asked for.
+
+    Args:
+        placed: the placed documents.
+        numbers: which of them, in order.
+    """
+
+    def __init__(self, placed: Any, numbers: Sequence[int]) -> None:
+        self._placed, self._numbers = placed, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return bare(self._placed[self._numbers[operator.index(index)]])
 
 
 def bare(document: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,13 @@ from lmms_bapa.harness.discovery import model_name as current_model
 from lmms_bapa.harness.failure import visible_failures
 from lmms_bapa.harness.messages import as_rgb
 from lmms_bapa.harness.shift_checks import check_pictures
-from lmms_bapa.harness.shift_documents import DOCUMENT, PLACEMENT, PlacedDocuments, bare
+from lmms_bapa.harness.shift_documents import (
+    DOCUMENT,
+    PLACEMENT,
+    BareDocuments,
+    PlacedDocuments,
+    bare,
+)
 from lmms_bapa.shift.canvas import place
 from lmms_bapa.shift.spec import ORIGINAL, SHIFT_VERSION, read_spec
 from lmms_bapa.validation import reason
@@ -177,14 +183,26 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
             UsageError: a picture cannot be read, or its canvas would be too large.
         """
         messages = super().doc_to_messages(bare(doc), **kwargs)
-        pictures = self._pictures(messages)
-        if doc[PLACEMENT] != ORIGINAL:
-            layout, placement = self.shift.layout, self._places[doc[PLACEMENT]]
-            for part in pictures:
-                part["url"] = place(
-                    as_rgb(part["url"]), placement, layout.ratio, self.shift.fill, layout.room
-                )
-        return messages
+        self._pictures(messages)
+        if doc[PLACEMENT] == ORIGINAL:
+            return messages
+        # New messages: a task may show the same example, one object, with every question.
+        return [
+            {**m, "content": [self._placed(part, doc[PLACEMENT]) for part in m["content"]]}
+            if isinstance(m["content"], list)
+            else m
+            for m in messages
+        ]
+
+    def _placed(self, part: Any, place_name: str) -> Any:
+        if part["type"] != "image":
+            return part
+        layout, placement = self.shift.layout, self._places[place_name]
+        picture = as_rgb(part["url"])
+        return {
+            **part,
+            "url": place(picture, placement, layout.ratio, self.shift.fill, layout.room),
+        }
 
     # --- scores ---------------------------------------------------------------------------------
 
@@ -192,7 +210,8 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
         """The base task's filters, each reply beside its own document."""
         # The harness pairs replies with documents from the first on, which is wrong for a process
         # that has every second document.
-        documents = [bare(self.task_docs[request.doc_id]) for request in self._instances]
+        numbers = [request.doc_id for request in self._instances]
+        documents = BareDocuments(self.task_docs, numbers)  # most filters never look at them
         for ensemble in self._filters:
             ensemble.apply(self._instances, documents)
 
