@@ -109,7 +109,16 @@ def shift(
         list[str] | None,
         typer.Argument(help="layout=grid|free|pixel|scale|none, rows=5, fill=mean, documents=100"),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Folder for the YAML.")] = Path("shifted_tasks"),
+    include_path: Annotated[
+        Path | None,
+        typer.Option("--include_path", "--include-path", help="Folder of your own tasks, too."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the YAML. Default: shifted_tasks, in --include_path if given."
+        ),
+    ] = None,
     suffix: Annotated[str, typer.Option(help="Added to the name of the task.")] = "_shift",
 ) -> None:
     """Writes the YAML that shows a task's pictures at other places of a larger canvas."""
@@ -118,13 +127,16 @@ def shift(
         from lmms_bapa.runs.shift_files import read_settings, write_shifted
 
         checked = read_settings(settings or [])
+        folder = output or (include_path or Path()) / "shifted_tasks"
         with quiet_harness():
-            written = write_shifted(task, checked, output, suffix)
+            written = write_shifted(task, checked, folder, suffix, include_path)
     for path in written.files:
         print(path)
     for name, reason in written.left_out.items():
         console.print(f"left out: {name}: {reason}", highlight=False, soft_wrap=True)
-    command = f"lmms-eval --include_path {output} --tasks {written.name} --model ..."
+    command = (
+        f"lmms-eval --include_path {include_path or folder} --tasks {written.name} --model ..."
+    )
     console.print(f"Run it: {command}", highlight=False, soft_wrap=True)
 
 

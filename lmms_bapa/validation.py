@@ -20,8 +20,11 @@ def nearest(key: str, known: list[str]) -> str:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what an error says, or its name if it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """The first line of what an error says, with its name if that is a mere word or nothing."""
+    said, name = str(error).strip(), type(error).__name__
+    if isinstance(error, KeyError) or not said:
+        said = f"{name} {said}".strip()
+    return said.splitlines()[0]
 
 
 def one_line(error: ValidationError, model: type[BaseModel]) -> str:

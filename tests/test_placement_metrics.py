@@ -54,6 +54,20 @@ def test_the_scorer_is_called_once_a_place_for_all_figures() -> None:
     assert len(calls) == 4
 
 
+def test_records_of_arrays_from_another_process() -> None:
+    records = placed({"a": [np.array([1, 2]), np.array([3, 4])]})
+    scores = PlacementScores(lambda values, place: float(np.sum(values)), PLACES)
+    for copy in (records, pickle.loads(pickle.dumps(records))):  # noqa: S301
+        assert scores(copy) == {"a": 10.0}
+
+
+def test_a_document_without_a_verdict_is_left_out() -> None:
+    records = placed({"a": [1, None, 0], "b": [0, 1, 0], "c": [1, 1, 0]})
+    found = verdicts_by_document(records, PLACES)
+    assert found == {0: {"a": True, "b": False, "c": True}, 2: dict.fromkeys(PLACES, False)}
+    assert verdicts_by_document(placed({"a": [None]}), ["a"]) == {}
+
+
 def test_a_scorer_that_writes_into_its_records_changes_nothing() -> None:
     def aggregate(values: list[dict[str, Any]], place: str) -> int:
         assert not any("seen" in value for value in values)

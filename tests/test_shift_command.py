@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import lmms_eval.tasks
 import numpy as np
 import pytest
 import yaml
+from lmms_eval.tasks import TaskManager
 from PIL import Image as Pictures
 from typer.testing import CliRunner, Result
 
@@ -64,6 +66,27 @@ def test_four_lines_that_run(tasks: Path, tmp_path: Path) -> None:
     assert list(results["results"]["base_shift"]["accuracy_placements,none"]) == [
         "p1", "p2", "p3", "p4",
     ]  # fmt: skip
+
+
+def test_a_group_with_an_average_of_its_own(tasks: Path, tmp_path: Path) -> None:
+    text = GROUP.replace("both", "own").replace("mean", "!function functions.average")
+    (tasks / "own.yaml").write_text(text + "  - {metric: other, aggregation: mean}\n")
+    manager(tasks)
+    done = run("own", "--output", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    assert "left out: the average of accuracy: own computes it by a function" in done.output
+    group = yaml.safe_load((tmp_path / "out" / "own_shift.yaml").read_text())
+    averages = [entry["metric"] for entry in group["aggregate_metric_list"]]
+    assert averages == ["other_original", "other_mean"]
+
+
+def test_a_group_that_names_a_task_that_is_not_there(tasks: Path, tmp_path: Path) -> None:
+    (tasks / "odd.yaml").write_text("group: odd\ntask: [base, bose]\n")
+    manager(tasks)
+    done = run("odd", "--output", str(tmp_path / "out"))
+    assert done.exit_code == 2
+    assert "odd names a task that there is not, bose" in done.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_group_with_its_average(tasks: Path, tmp_path: Path) -> None:
@@ -158,3 +181,31 @@ def test_mistakes_with_a_sheet(
     assert done.exit_code == 2
     assert said in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_base_task_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Base and shifted task end up in one folder that the harness can be given."""
+    before = dict(discovery._latest)
+
+    class OnlyOurs(TaskManager):
+        def __init__(self, include_path: str) -> None:
+            super().__init__(include_path=include_path, include_defaults=False)
+
+    monkeypatch.setattr(lmms_eval.tasks, "TaskManager", OnlyOurs)
+    write_base(tmp_path, questions(2))
+    try:
+        done = run("base", "rows=2", "--include_path", str(tmp_path))
+    finally:
+        discovery._latest.clear()
+        discovery._latest.update(before)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "shifted_tasks" / "base_shift.yaml").is_file()
+    model = Puppet(lambda doc: doc["answer"])
+    results = evaluate(model, ["base_shift"], manager=manager(tmp_path))
+    assert results["results"]["base_shift"]["accuracy_mean,none"] == 1
+
+
+def test_a_folder_of_tasks_that_is_not_there() -> None:
+    done = run("base", "--include_path", "gone")
+    assert done.exit_code == 2
+    assert "--include_path gone: no such folder" in done.stderr

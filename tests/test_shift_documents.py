@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
-from datasets import Dataset
+from datasets import Dataset, Image
 from hypothesis import given
 from hypothesis import strategies as st
 from lmms_eval.tasks import TaskManager
+from PIL import Image as Pictures
 
-from lmms_bapa.harness.shift_documents import DOCUMENT, PLACEMENT, PlacedDocuments, bare
+from lmms_bapa.harness.shift_documents import (
+    DOCUMENT,
+    PLACEMENT,
+    BareDocuments,
+    PlacedDocuments,
+    bare,
+)
 
 from .shift_runs import manager, questions, write_base, write_shift
 
@@ -49,6 +57,82 @@ def test_what_is_written_into_a_document_stays_there() -> None:
         assert placed[0]["answers"] == [["a"], ["b"]]
 
 
+def test_what_is_drawn_on_a_picture_stays_there() -> None:
+    buffer = io.BytesIO()
+    Pictures.new("RGB", (2, 2), "red").save(buffer, "png")
+    stored = {"bytes": buffer.getvalue(), "path": None}
+    table = Dataset.from_dict({"image": [stored]}).cast_column("image", Image())
+    placed = PlacedDocuments(table, ["p", "q"])
+    for first, second in ((placed[0], placed[1]), tuple(placed)):
+        first["image"].paste("blue", (0, 0, 2, 2))
+        for other in (second, placed[0]):
+            assert other["image"].getpixel((1, 1)) == (255, 0, 0)
+            assert other["image"].format == "PNG"
+
+
+class Watched:
+    """Documents that remember which of them were read."""
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        self.read.append(number)
+        return {"n": number, DOCUMENT: 0, PLACEMENT: "p"}
+
+
+def test_bare_documents_are_read_when_asked_for() -> None:
+    watched = Watched()
+    documents = BareDocuments(watched, [7, 3, 5])
+    assert len(documents) == 3
+    assert watched.read == []
+    assert next(iter(documents)) == {"n": 7}
+    assert watched.read == [7]
+    assert list(documents) == [{"n": 7}, {"n": 3}, {"n": 5}]
+    assert documents[-1] == {"n": 5}
+
+
+def test_a_filter_that_looks_at_no_document_reads_none(tmp_path: Path) -> None:
+    write_base(tmp_path, questions(2))
+    write_shift(tmp_path, rows=2)
+    (task,) = load(tmp_path, "shifted")
+    task.build_all_requests()
+    for request in task.instances:
+        request.resps.append("1")
+    task.task_docs = watched = Watched()
+    task.apply_filters()
+    assert watched.read == []
+    assert [r.filtered_resps for r in task.instances] == [{"none": "1"}] * 10
+
+
+EXAMPLE_CODE = """
+import PIL.Image
+
+EXAMPLE = {"type": "image", "url": PIL.Image.new("RGB", (5, 5), "red")}
+
+
+def messages(doc):
+    asked = {"type": "image", "url": doc["pictures"][0]}
+    return [
+        {"role": "user", "content": [EXAMPLE, {"type": "text", "text": "An example"}]},
+        {"role": "user", "content": [asked, {"type": "text", "text": doc["question"]}]},
+    ]
+"""
+
+
+def test_an_example_that_all_questions_share_is_shifted_once(tmp_path: Path) -> None:
+    write_base(tmp_path, questions(2))
+    functions, base = tmp_path / "functions.py", tmp_path / "base.yaml"
+    functions.write_text(functions.read_text() + EXAMPLE_CODE)
+    base.write_text(base.read_text() + "\ndoc_to_messages: !function functions.messages\n")
+    write_shift(tmp_path, rows=2)
+    (task,) = load(tmp_path, "shifted")
+    shown = [task.doc_to_messages(document) for document in task.test_docs()]
+    sizes = [[m["content"][0]["url"].size for m in messages] for messages in shown]
+    assert sizes == ([[(5, 5), (20, 12)]] + [[(10, 10), (40, 24)]] * 4) * 2
+    assert shown[1][1]["content"][1] == {"type": "text", "text": "Question 0"}
+
+
 def load(folder: Path, *names: str, **kwargs: Any) -> list[Any]:
     known = TaskManager(include_path=[str(folder)], include_defaults=False, **kwargs)
     return [known.load_task_or_group([name], "chat")[name] for name in names]
@@ -70,11 +154,28 @@ def test_few_shot_examples_are_the_base_tasks(tmp_path: Path) -> None:
     ]
 
 
-def test_examples_come_from_unplaced_documents(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shift", [{}, {"documents": 1}])
+def test_examples_come_from_unplaced_documents(tmp_path: Path, shift: dict[str, int]) -> None:
     write_base(tmp_path, questions(3))
-    write_shift(tmp_path)
+    write_shift(tmp_path, **shift)
     base, shifted = load(tmp_path, "base", "shifted")
     assert list(shifted.fewshot_docs()) == list(base.fewshot_docs())
+
+
+def test_a_target_that_the_base_task_never_asks_for_may_fail(tmp_path: Path) -> None:
+    write_base(tmp_path, questions(2))
+    functions, base = tmp_path / "functions.py", tmp_path / "base.yaml"
+    functions.write_text(
+        f"{functions.read_text()}\n\ndef target(doc):\n    return {{'0': 'first'}}[doc['answer']]\n"
+    )
+    text = base.read_text()
+    base.write_text(
+        text.replace("doc_to_target: answer", "doc_to_target: !function functions.target")
+    )
+    write_shift(tmp_path, rows=2)
+    (task,) = load(tmp_path, "shifted")
+    task.build_all_requests()
+    assert len(task.instances) == 10
 
 
 PROMPTS = {"default": {"before": "Hello. "}, "llava_bapa": {"before": "Dear model. "}}

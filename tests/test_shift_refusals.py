@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,7 @@ def test_a_data_set_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     [
         ("requests.post(API_URL)", True),
         ("client.chat(model='gpt-4o')", True),
+        ("Client(key=SOME_API_KEY)", True),
         ("helper(results)", True),
         ("sum(results) / len(results)", False),
     ],
@@ -204,6 +206,62 @@ def test_a_scorer_that_asks_a_paid_model(tmp_path: Path, call: str, asked: bool)
         assert load(tmp_path, "allowed").shift.judge
     else:
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("shift: grid", "shift: 'grid' is no mapping: write options, such as layout: grid"),
+        ("shift: {3: 4}", "shift.3 is unknown to layout grid"),
+        ("shift: {verdict: acuracy}", "shift.verdict='acuracy': did you mean accuracy?"),
+        ("shift: {together: 4, documents: 2}", "shift.together=4: there are only 3 documents"),
+        ("shift: {layout: scale, sizes: [0.5, 0.50000001]}", "sizes must differ"),
+        ("shfit: {rows: 2}", "'shfit' is no key of a task: did you mean shift?"),
+        ("doc_to_txt: question", "'doc_to_txt' is no key of a task: did you mean doc_to_text?"),
+        ("score_key: value", "score_key: value is a name that the records of places use"),
+    ],
+)
+def test_slips_in_the_yaml(tmp_path: Path, text: str, said: str) -> None:
+    write_base(tmp_path, questions(3))
+    write_shift(tmp_path)
+    path = tmp_path / "shifted.yaml"
+    path.write_text(path.read_text().replace("shift: {}\n", "") + text)
+    assert said in refusal(tmp_path)
+
+
+def test_a_picture_that_cannot_be_opened_for_its_size() -> None:
+    head = png(Pictures.new("1", (1, 1)))
+    width = (20_000).to_bytes(4, "big")
+    chunk = b"IHDR" + width + width + head[24:29]
+    huge = head[:12] + chunk + zlib.crc32(chunk).to_bytes(4, "big") + head[33:]
+    documents = Dataset.from_dict({"image": [{"bytes": huge, "path": None}]}).cast_column(
+        "image", Image()
+    )
+    with pytest.raises(UsageError, match="document 0: the picture in column image is too large"):
+        check_pictures(documents, read_spec({}))
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_without_a_canvas_there_is_no_limit_to_it() -> None:
+    large = {"bytes": png(Pictures.new("1", (9_500, 9_500))), "path": None}
+    documents = Dataset.from_dict({"image": [large]}).cast_column("image", Image())
+    check_pictures(documents, read_spec({"layout": "none"}))
+    with pytest.raises(UsageError, match="above the limit"):
+        check_pictures(documents, read_spec({}))
+
+
+def test_requests_are_not_cached_without_their_messages(tmp_path: Path) -> None:
+    write_base(tmp_path, questions(2))
+    write_shift(tmp_path)
+    with pytest.raises(UsageError, match="--cache_requests cannot keep questions"):
+        load(tmp_path).build_all_requests(cache_requests=True)
+
+
+def test_pictures_that_come_late_in_a_data_set_are_found(tmp_path: Path) -> None:
+    documents = [{"pictures": [], "question": "?", "answer": "A"} for _ in range(150)]
+    write_base(tmp_path, [*documents, *questions(150)])
+    write_shift(tmp_path)
+    assert len(load(tmp_path).test_docs()) == 3000
 
 
 def test_limits_and_offsets_inside_a_group(tmp_path: Path) -> None:

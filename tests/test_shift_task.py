@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loguru import logger
 from PIL import Image
 
+from lmms_bapa.harness.shift_metrics import Form, reply_records
 from lmms_bapa.shift.placement import frame
 from lmms_bapa.shift.spec import read_spec
 
@@ -116,6 +118,81 @@ def test_nothing_but_figures_is_in_the_results(tmp_path: Path) -> None:
     assert results["higher_is_better"]["shifted"]["accuracy_worst"] is True
     shift = results["configs"]["shifted"]["metadata"]["shift"]
     assert (shift["layout"], shift["rows"], shift["version"]) == ("grid", 3, "1.0")
+
+
+def test_a_metric_of_errors_turns_verdicts_round(tmp_path: Path) -> None:
+    write_base(tmp_path, questions(2))
+    base, functions = tmp_path / "base.yaml", tmp_path / "functions.py"
+    base.write_text(base.read_text().replace("better: true", "better: false"))
+    functions.write_text(functions.read_text().replace("== doc", "!= doc"))
+    write_shift(tmp_path, rows=2)
+    model = Puppet(lambda doc: doc["answer"])
+    got = evaluate(model, ["shifted"], manager=manager(tmp_path))["results"]["shifted"]
+    assert got["accuracy_mean,none"] == 0  # no errors
+    assert got["right_everywhere,none"] == got["right_somewhere,none"] == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "replies", "unread"),
+    [
+        (Form("letter", "ABC"), ["B"], 0),
+        (Form("letter", "ABC"), [["B", "B", "C"]], 0),
+        (Form("letter", "ABC"), [["?", "B"]], 1),
+        (Form("free"), [[""]], 1),
+        (Form("free"), [[]], 1),
+        (Form("free"), [None], 1),
+        (Form("free"), [], 1),
+        (Form("free"), ["a dog"], 0),
+    ],
+)
+def test_the_first_reply_is_the_one_to_be_read(
+    form: Form, replies: list[Any], unread: float
+) -> None:
+    record = reply_records(("p", 0), form, replies, "score")["unparsed"]
+    assert record == {"placement": "p", "document": 0, "score": unread}
+
+
+def test_a_scorer_that_fails_at_one_place(tmp_path: Path) -> None:
+    write_base(tmp_path, questions(2))
+    base, functions = tmp_path / "base.yaml", tmp_path / "functions.py"
+    functions.write_text(
+        f"{functions.read_text()}\n\ndef total(values):\n    return 2 / sum(values)\n"
+    )
+    base.write_text(
+        base.read_text().replace("aggregation: mean", "aggregation: !function functions.total")
+    )
+    write_shift(tmp_path, rows=2)
+    said: list[str] = []
+    number = logger.add(said.append, level="WARNING", format="{message}")
+    results = evaluate(Looker(corner_blind), ["shifted"], manager=manager(tmp_path))
+    logger.remove(number)
+    got = results["results"]["shifted"]
+    places = got["accuracy_placements,none"]
+    assert math.isnan(places.pop("r2c2"))
+    assert set(places.values()) == {1.0}
+    assert math.isnan(got["accuracy_mean,none"])
+    assert got["accuracy_original,none"] == 1
+    assert [s.strip() for s in said if "r2c2" in s] == [
+        "accuracy at r2c2: no figure, its scorer failed (ZeroDivisionError: float division by zero)"
+    ]
+
+
+def test_scores_that_say_neither_right_nor_wrong_give_no_verdict(tmp_path: Path) -> None:
+    write_base(tmp_path, questions(2))
+    base, functions = tmp_path / "base.yaml", tmp_path / "functions.py"
+    functions.write_text(
+        functions.read_text().replace('float(results[0] == doc["answer"])', "results[0]")
+        + "\n\ndef count(values):\n    return len(values)\n"
+    )
+    base.write_text(
+        base.read_text().replace("aggregation: mean", "aggregation: !function functions.count")
+    )
+    write_shift(tmp_path, rows=2)
+    results = evaluate(Looker(corner_blind), ["shifted"], manager=manager(tmp_path))
+    got = results["results"]["shifted"]
+    assert got["accuracy_mean,none"] == 2
+    for name in ("flip_rate", "right_everywhere", "right_somewhere"):
+        assert math.isnan(got[f"{name},none"])
 
 
 def test_every_sample_says_where_it_was(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from lmms_eval import utils
+from lmms_eval.api.task import TaskConfig
 from lmms_eval.models import get_model_manifest, list_available_models
 
 from lmms_bapa.errors import UsageError
@@ -40,6 +42,20 @@ def base_config(name: str) -> dict[str, Any]:
     except Exception as error:  # a task's own code runs here, and may want a key or a package
         raise UsageError(f"the harness cannot load {name}: {reason(error)}") from error
     return {key: value for key, value in config.items() if key not in _NOT_INHERITED}
+
+
+def check_keys(settings: Mapping[str, Any]) -> None:
+    """Refuses keys of a YAML that the harness does not know.
+
+    Raises:
+        UsageError: with the nearest key that there is.
+    """
+    known = [field.name for field in dataclasses.fields(TaskConfig)]
+    for key in settings:
+        if key not in known:
+            raise UsageError(
+                f"{key!r} is no key of a task: {nearest(str(key), ['base', 'shift', *known])}"
+            )
 
 
 def check_adapter(name: str | None) -> None:

@@ -30,17 +30,21 @@ _TASKS = "lmms_eval.tasks"
 _latest: dict[str, Any] = {}
 
 
-def task_index() -> Mapping[str, Mapping[str, Any]]:
+def task_index(include: Path | None = None) -> Mapping[str, Mapping[str, Any]]:
     """All tasks that the harness found, by name: their kind and their YAML.
 
+    Args:
+        include: a folder of further tasks.
+
     Returns:
-        The index of the last ``TaskManager``; a new one is made if there is none (10 seconds).
+        The index of the last ``TaskManager``; a new one is made if there is none, or if further
+        tasks are wanted (10 seconds).
     """
-    if "index" not in _latest:
+    if include is not None or "index" not in _latest:
         register_tasks()
         from lmms_eval.tasks import TaskManager
 
-        TaskManager()
+        TaskManager(include_path=None if include is None else str(include))
     index: Mapping[str, Mapping[str, Any]] = _latest["index"]
     return index
 

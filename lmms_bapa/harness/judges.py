@@ -8,7 +8,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 _JUDGE = re.compile(
-    r"openai|anthropic|chatgpt|gpt[-_]?\d|judge|get_chat_response|evaluate_by_|^API_(URL|KEY)$|^post$",
+    r"openai|anthropic|chatgpt|gpt[-_]?\d|judge|get_chat_response|evaluate_by_|API_(URL|KEY)$|^post$",
     re.IGNORECASE,
 )
 _DEPTH = 3  # a scorer calls a helper that calls the one that asks

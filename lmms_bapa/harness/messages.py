@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,8 +27,9 @@ def as_rgb(image: Any) -> Image.Image:
     try:
         with Image.open(image) as opened:
             return opened.convert("RGB")
-    except (OSError, AttributeError, TypeError) as error:
-        raise UsageError(f"a picture of the task cannot be read: {error}") from error
+    except (OSError, AttributeError, TypeError, ValueError, Image.DecompressionBombError) as error:
+        said = textwrap.shorten(reason(error), 120)  # a picture as text would be a long line
+        raise UsageError(f"a picture of the task cannot be read: {said}") from error
 
 
 def by_pictures(conversations: Sequence[list[dict[str, Any]]]) -> list[list[int]]:

@@ -79,11 +79,15 @@ def check_pictures(documents: Any, spec: ShiftSpec) -> None:
         try:
             with _open(picture) as file, Pictures.open(file) as opened:
                 kind, size = opened.format, opened.size
-                frame(size, Placement("any"), ratio, room)
+                if spec.layout.placements:
+                    frame(size, Placement("any"), ratio, room)
                 if not _ends_as(kind, file):
                     broken_off.append(number)
         except UsageError as error:
             raise UsageError(f"document {number}: {error}") from error
+        except Pictures.DecompressionBombError as error:
+            raise UsageError(f"document {number}: the picture in column {column} is too large to "
+                             f"be opened ({reason(error)})") from error  # fmt: skip
         except (OSError, AttributeError, TypeError, ValueError) as error:
             raise UsageError(
                 f"document {number}: the picture in column {column} cannot be read "

@@ -6,7 +6,7 @@ import argparse
 import copy
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,13 @@ from typing import Any
 
 from loguru import logger
 
+from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.verdicts import verdict
 from lmms_bapa.metrics import placements as scores
 from lmms_bapa.metrics.placements import Placed, PlacementScores, Record
 from lmms_bapa.metrics.replies import chance, is_readable, options_in
 from lmms_bapa.shift.spec import ORIGINAL, ShiftSpec
+from lmms_bapa.validation import nearest, reason
 
 VERDICTS = ("flip_rate", "right_everywhere", "right_somewhere")
 
@@ -58,7 +60,7 @@ def figures(
         found[f"{name}_original"] = Figure(aggregate, better)
         if not shifted:
             continue
-        scorer = partial(_at_place, aggregate, scorer_args, writes_files(name))
+        scorer = partial(_at_place, aggregate, scorer_args, name)
         by_place = PlacementScores(scorer, shifted)
         found[f"{name}_placements"] = Figure(by_place.__call__, better)
         if writes_files(name):
@@ -76,6 +78,18 @@ def figures(
     found["unparsed"] = Figure(partial(_mean_score, score_key=score_key), False)
     found["chance"] = Figure(_mean_chance, True)
     return found
+
+
+def check_names(spec: ShiftSpec, metrics: list[str], score_key: str) -> None:
+    """Refuses a verdict that no metric has, and a name for scores that our own records use.
+
+    Raises:
+        UsageError: with the metrics that there are.
+    """
+    if spec.verdict is not None and spec.verdict not in metrics:
+        raise UsageError(f"shift.verdict={spec.verdict!r}: {nearest(spec.verdict, metrics)}")
+    if score_key in Placed("", 0, None).record():
+        raise UsageError(f"score_key: {score_key} is a name that the records of places use")
 
 
 def writes_files(metric: str) -> bool:
@@ -96,7 +110,11 @@ def arguments_for(args: Any, task: str, placement: str) -> argparse.Namespace:
 
 
 def records(
-    spec: ShiftSpec, where: tuple[str, int], values: Mapping[str, Any], score_key: str
+    spec: ShiftSpec,
+    where: tuple[str, int],
+    values: Mapping[str, Any],
+    score_key: str,
+    lower_is_better: Collection[str] = (),
 ) -> dict[str, Any]:
     """What one reply adds to each figure.
 
@@ -105,6 +123,7 @@ def records(
         where: place and number of the document.
         values: what the base task made of the reply, by metric.
         score_key: the base task's name for a score within a value.
+        lower_is_better: metrics that count what is wrong.
     """
     found: dict[str, Any] = {}
     for name, value in values.items():
@@ -115,8 +134,8 @@ def records(
         found[f"{name}_placements"] = placed.record()
         if not writes_files(name):
             found |= {f"{name}_{kind}": placed for kind in ("mean", "worst", "range", "std")}
-    right = verdict(values, score_key, spec.verdict)
-    if right is not None and len(spec.names) > 1:
+    right = verdict(values, score_key, spec.verdict, lower_is_better)
+    if len(spec.names) > 1:
         placed = Placed(*where, right)
         found |= dict.fromkeys(VERDICTS, placed)
         found[VERDICTS[0]] = placed.record()
@@ -155,7 +174,10 @@ def reply_records(
     ``unparsed`` carries the place, since every sample has it.
     """
     placement, document = where
-    reply = str(replies[0]) if replies else ""
+    reply: Any = replies
+    while isinstance(reply, list | tuple):  # some filters keep all repeats of a question
+        reply = reply[0] if reply else None
+    reply = "" if reply is None else str(reply)
     unread = float(not is_readable(reply, form.kind, form.options))
     record = {"placement": placement, "document": document, score_key: unread}
     found: dict[str, Any] = {"unparsed": record}
@@ -181,14 +203,20 @@ def _mean_chance(records: Sequence[Placed]) -> float:
 def _at_place(
     aggregate: Callable[..., Any],
     scorer_args: Callable[[str], Any],
-    is_file: bool,
+    metric: str,
     values: list[Any],
     placement: str,
 ) -> Any:
     arguments = scorer_args(placement)
     takes_arguments = "args" in inspect.signature(aggregate).parameters
-    figure = aggregate(values, args=arguments) if takes_arguments else aggregate(values)
-    if is_file and figure is None:
+    try:
+        figure = aggregate(values, args=arguments) if takes_arguments else aggregate(values)
+    except Exception as error:  # one place must not cost the replies at all others
+        kind = type(error).__name__
+        logger.warning(f"{metric} at {placement}: no figure, its scorer failed ({kind}: "
+                       f"{reason(error)})")  # fmt: skip
+        return math.nan
+    if writes_files(metric) and figure is None:
         return arguments.output_path  # what there is to know of a file is where it went
     return float(figure) if scores.is_number(figure) else figure
 
@@ -212,7 +240,10 @@ def _verdict(
     def aggregate(records: Sequence[Record]) -> float:
         found = scores.verdicts_by_document(records, spec.names)
         if not found and records and is_first:  # said once, not for every figure
-            logger.warning(f"{', '.join(VERDICTS)}: none, as scores lie between right and wrong")
+            logger.warning(
+                f"{', '.join(VERDICTS)}: none, as no score is plainly right or wrong; verdict: "
+                "under shift: names another metric to look at"
+            )
         return summarize(found)
 
     return aggregate

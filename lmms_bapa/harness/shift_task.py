@@ -14,7 +14,12 @@ from tenacity import RetryError
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import shift_metrics
-from lmms_bapa.harness.base_tasks import base_config, check_adapter, check_shiftable
+from lmms_bapa.harness.base_tasks import (
+    base_config,
+    check_adapter,
+    check_keys,
+    check_shiftable,
+)
 from lmms_bapa.harness.discovery import model_name as current_model
 from lmms_bapa.harness.failure import visible_failures
 from lmms_bapa.harness.messages import as_rgb
@@ -30,7 +35,8 @@ from lmms_bapa.shift.canvas import place
 from lmms_bapa.shift.spec import ORIGINAL, SHIFT_VERSION, read_spec
 from lmms_bapa.validation import reason
 
-# A data set may hold a few documents without a picture; one without any in so many has none.
+# A data set may hold documents without a picture; one without any in so many, spread over it, has
+# none.
 _DOCUMENTS_TO_LOOK_AT = 100
 
 
@@ -62,6 +68,7 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
                 self._fewshot: tuple[Any, str] | None = None
                 self._forms: dict[int, shift_metrics.Form] = {}
                 self.args = None  # the harness's command line, which it sets later
+                check_keys(settings)
                 whole = {**base_config(base), **settings}
                 check_shiftable(base, whole, self.shift.judge)
                 whole.setdefault("cluster_key", "document")  # its places are not independent
@@ -97,7 +104,8 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
             ) from error
         if self._split not in self.dataset:
             raise UsageError(f"data set {self.DATASET_PATH} has no split {self._split!r}")
-        rows = self._chosen(len(self.dataset[self._split]))
+        self._unplaced = self.dataset[self._split]
+        rows = self._chosen(len(self._unplaced))
         for data in {id(d): d for d in (self.dataset, self.dataset_no_image)}.values():
             documents = data[self._split]
             documents = documents if rows is None else documents.select(rows)
@@ -108,23 +116,29 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
         wanted, block = self.shift.documents, self.shift.together
         if wanted is None or wanted >= total:
             return None
-        blocks, of = max(1, wanted // block), max(1, total // block)
+        blocks, of = max(1, wanted // block), total // block
+        if not of:
+            raise UsageError(f"shift.together={block}: there are only {total} documents")
         starts = sorted({i * of // blocks * block for i in range(blocks)})
         return [start + i for start in starts for i in range(block)]
 
     def _check_documents(self) -> None:
         documents = self.dataset[self._split].documents
-        for number in range(min(len(documents), _DOCUMENTS_TO_LOOK_AT)):
+        count = min(len(documents), _DOCUMENTS_TO_LOOK_AT)
+        for number in (i * len(documents) // count for i in range(count)):
             if self._pictures(super().doc_to_messages(documents[number])):
                 break
         else:
-            raise UsageError("the base task shows no pictures in its documents: nothing to shift")
+            raise UsageError(
+                f"the base task shows no pictures in its documents ({count} of {len(documents)} "
+                "looked at): nothing to shift"
+            )
         check_pictures(documents, self.shift)
 
     def fewshot_docs(self) -> Any:
-        """The base task's own documents."""
+        """The base task's own documents, all of them."""
         documents = super().fewshot_docs()
-        return documents.documents if isinstance(documents, PlacedDocuments) else documents
+        return self._unplaced if isinstance(documents, PlacedDocuments) else documents
 
     def fewshot_context(self, doc: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The base task's context, drawn once a document: all its places have the same examples."""
@@ -138,7 +152,11 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
     def _form(self, number: int, document: dict[str, Any]) -> shift_metrics.Form:
         """What a reply to a document should be."""
         if number not in self._forms:
-            question, target = self.doc_to_text(document), self.doc_to_target(document)
+            question = self.doc_to_text(document)
+            try:
+                target = self.doc_to_target(document)
+            except Exception:  # a scorer of its own need not ask for it, and then it may fail
+                target = None
             self._forms[number] = shift_metrics.form_of(self.shift, question, target)
         return self._forms[number]
 
@@ -148,10 +166,14 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
         """Asks whole groups only: a limit counts questions, and is rounded down.
 
         Raises:
-            UsageError: the limit is less than one group, or the offset is inside one.
+            UsageError: the limit is less than one group, the offset is inside one, or requests are
+                to be cached.
         """
         group = len(self.shift.names) * self.shift.together
         with visible_failures():
+            if kwargs.get("cache_requests"):  # the harness stores them without their messages
+                raise UsageError("--cache_requests cannot keep questions that are asked in "
+                                 "messages: leave it out")  # fmt: skip
             if limit is not None and limit < group:
                 raise UsageError(
                     f"--limit {limit} is less than {self.shift.together} document(s) at "
@@ -220,7 +242,11 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
         self._higher_is_better: dict[str, bool] = {}
         super()._prepare_metric_and_aggregation()
         self._base_metrics = dict(self._aggregation_list)
-        better = {name: bool(self._higher_is_better.get(name, True)) for name in self._base_metrics}
+        better = {
+            name: self._higher_is_better.get(name) is not False for name in self._base_metrics
+        }
+        self._lower_is_better = {name for name in better if not better[name]}
+        shift_metrics.check_names(self.shift, list(better), self.config.score_key)
         figures = shift_metrics.figures(
             self._base_metrics, better, self.shift, self._scorer_args, self.config.score_key
         )
@@ -242,5 +268,5 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
         found = super().process_results(document, results, full_docs)
         values = {name: v for name, v in found.items() if name in self._base_metrics}
         where, form = (doc[PLACEMENT], doc[DOCUMENT]), self._form(doc[DOCUMENT], document)
-        records = shift_metrics.records(self.shift, where, values, score_key)
+        records = shift_metrics.records(self.shift, where, values, score_key, self._lower_is_better)
         return records | shift_metrics.reply_records(where, form, results, score_key)

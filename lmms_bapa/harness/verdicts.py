@@ -6,9 +6,10 @@ have none of these shapes has no verdict, and no figure is made up for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import numpy as np
 from lmms_eval.tasks.mmbench.mmbench_evals import MMBench_Evaluator
 
 from lmms_bapa.metrics.placements import is_number
@@ -49,28 +50,35 @@ RULES: tuple[tuple[frozenset[str], Callable[[Record], float | None]], ...] = (
 )
 
 
-def verdict(values: Mapping[str, Any], score_key: str, metric: str | None = None) -> float | None:
+def verdict(
+    values: Mapping[str, Any],
+    score_key: str,
+    metric: str | None = None,
+    lower_is_better: Collection[str] = (),
+) -> float | None:
     """Whether a task takes a reply for right.
 
     Args:
         values: what the task made of the reply, by metric.
         score_key: the task's name for the score in a record.
         metric: the metric to look at; None for the first that has a verdict.
+        lower_is_better: metrics whose scores count what is wrong: 1 is wrong, 0 is right.
 
     Returns:
         0 or 1, a share of right for tasks that give one, None if no record tells.
     """
     for name in values if metric is None else [metric]:
-        found = _read(values.get(name), score_key)
+        found = _read(values.get(name), score_key, name in lower_is_better)
         if found is not None:
             return found
     return None
 
 
-def _read(value: Any, score_key: str) -> float | None:
-    if isinstance(value, Mapping):
-        if is_number(value.get(score_key)) or isinstance(value.get(score_key), bool):
-            return float(value[score_key])
-        rules = (read for keys, read in RULES if keys <= set(value))
-        return next((read(value) for read in rules), None)
-    return float(value) if is_number(value) or isinstance(value, bool) else None
+def _read(value: Any, score_key: str, is_error: bool) -> float | None:
+    score: Any = value.get(score_key) if isinstance(value, Mapping) else value
+    if is_number(score) or isinstance(score, bool | np.bool_):
+        return 1 - float(score) if is_error else float(score)
+    if not isinstance(value, Mapping):
+        return None
+    rules = (read for keys, read in RULES if keys <= set(value))
+    return next((read(value) for read in rules), None)

@@ -67,6 +67,13 @@ class ByPlace(dict[str, Any]):
         return " ".join(f"{value:.4g}" for value in self.values())
 
 
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except ValueError:  # arrays that are not one and the same object
+        return False
+
+
 class PlacementScores:
     """The base task's figure at each place, computed once however many figures are taken from it.
 
@@ -85,7 +92,7 @@ class PlacementScores:
         placed = map(Placed.of, records)
         rows = sorted(((str(r), r.document, r.value) for r in placed), key=lambda row: row[:2])
         # Equal records have equal figures; records of other processes are equal, not identical.
-        if self._last is None or self._last[0] != rows:
+        if self._last is None or not _equal(self._last[0], rows):
             kept = rows
             rows = copy.deepcopy(rows)  # some scorers write into their records
             values: dict[str, list[Any]] = {name: [] for name in self._placements}
@@ -138,13 +145,16 @@ Verdicts = Mapping[int, Mapping[str, bool]]
 
 
 def verdicts_by_document(records: Iterable[Record], placements: Sequence[str]) -> Verdicts:
-    """Verdicts of the documents that were shown at every place.
+    """Verdicts of the documents that have one at every place.
 
     Returns:
-        document -> place -> right. Empty if any value is something between right and wrong.
+        document -> place -> right. Empty if any value is something between right and wrong; None
+        is no verdict.
     """
     found: dict[int, dict[str, bool]] = {}
     for record in map(Placed.of, records):
+        if record.value is None:
+            continue
         if record.value not in (0, 1):
             return {}
         found.setdefault(record.document, {})[str(record)] = bool(record.value)

@@ -33,7 +33,8 @@ class Written:
     Attributes:
         name: the task or group to give to ``lmms-eval --tasks``.
         files: the YAMLs.
-        left_out: tasks of a group that cannot be shifted, with the reason.
+        left_out: tasks of a group that cannot be shifted, and averages that cannot be taken, with
+            the reason.
     """
 
     name: str
@@ -62,7 +63,13 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def write_shifted(base: str, settings: Mapping[str, Any], folder: Path, suffix: str) -> Written:
+def write_shifted(
+    base: str,
+    settings: Mapping[str, Any],
+    folder: Path,
+    suffix: str,
+    include: Path | None = None,
+) -> Written:
     """Writes the YAML of a shifted task, or those of a group and its tasks.
 
     Args:
@@ -70,11 +77,15 @@ def write_shifted(base: str, settings: Mapping[str, Any], folder: Path, suffix: 
         settings: what stands under ``shift:``.
         folder: where to; made if it is not there.
         suffix: what is added to the names.
+        include: a folder of further tasks.
 
     Raises:
-        UsageError: the task cannot be shifted, its new name is taken, or a file is there already.
+        UsageError: there is no such folder, the task cannot be shifted, its new name is taken, or
+            a file is there already.
     """
-    index, spec = task_index(), read_spec(settings)
+    if include is not None and not include.is_dir():
+        raise UsageError(f"--include_path {include}: no such folder")
+    index, spec = task_index(include), read_spec(settings)
     if base not in index:
         raise UsageError(f"unknown task {base!r}: {nearest(base, list(index))}")
     is_group = index[base]["type"] in ("group", "tag")
@@ -95,7 +106,12 @@ def write_shifted(base: str, settings: Mapping[str, Any], folder: Path, suffix: 
         for leaf in leaves
     }
     if is_group:
-        texts[f"{base}{suffix}"] = _group(base, list(texts), index, f"{base}{suffix}")
+        averaged = _group_config(base, index).get("aggregate_metric_list") or []
+        own = [entry for entry in averaged if not isinstance(entry.get("aggregation", ""), str)]
+        why = f"{base} computes it by a function of its own"
+        left_out |= {f"the average of {entry['metric']}": why for entry in own}
+        averaged = [entry for entry in averaged if entry not in own]
+        texts[f"{base}{suffix}"] = _group(list(texts), averaged, f"{base}{suffix}")
     for name in texts:
         if name in index:
             raise UsageError(f"{name} exists already: run it, or give another --suffix")
@@ -127,15 +143,15 @@ def _leaves(name: str, index: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         if not isinstance(member, str):
             raise UsageError(f"{name} writes {member.get('task')} out in its own YAML: shift the "
                              "tasks of this group one by one")  # fmt: skip
+        if member not in index:
+            raise UsageError(f"{name} names a task that there is not, {member}: shift the tasks "
+                             "of this group one by one")  # fmt: skip
         yield from _leaves(member, index)
 
 
-def _group(
-    base: str, names: list[str], index: Mapping[str, Mapping[str, Any]], name: str
-) -> str:  # fmt: skip
+def _group(names: list[str], averaged: Sequence[Mapping[str, Any]], name: str) -> str:
     """The YAML of a group, which averages what the base group averages."""
     config: dict[str, Any] = {"group": name, "task": names}
-    averaged = _group_config(base, index).get("aggregate_metric_list")
     if averaged:
         config["aggregate_metric_list"] = [
             {**entry, "metric": f"{entry['metric']}_{kind}"}

@@ -67,8 +67,10 @@ def read_spec(given: Mapping[str, Any]) -> ShiftSpec:
     """Reads the mapping under ``shift:``.
 
     Raises:
-        UsageError: an unknown layout or option, or a value out of range.
+        UsageError: no mapping, an unknown layout or option, or a value out of range.
     """
+    if not isinstance(given, Mapping):
+        raise UsageError(f"shift: {given!r} is no mapping: write options, such as layout: grid")
     options = dict(given)
     name = options.pop("layout", "grid")
     if not isinstance(name, str) or name not in LAYOUTS:
@@ -77,7 +79,7 @@ def read_spec(given: Mapping[str, Any]) -> ShiftSpec:
     known = [*LAYOUTS[name].model_fields, *ShiftSpec.model_fields]
     for key in options:
         if key not in known:
-            raise UsageError(f"shift.{key} is unknown to layout {name}: {nearest(key, known)}")
+            raise UsageError(f"shift.{key} is unknown to layout {name}: {nearest(str(key), known)}")
     try:
         layout = LAYOUTS[name](**options)
         return ShiftSpec(layout=layout, **own)

@@ -24,7 +24,7 @@ class Scale(Layout):
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Scale:
-        if len(set(self.sizes)) < len(self.sizes):
+        if len({p.name for p in self.placements}) < len(self.sizes):  # their names have six digits
             raise ValueError("sizes must differ")
         if not 0 < min(self.sizes) <= max(self.sizes) <= self.ratio:
             raise ValueError(f"sizes must be above 0 and at most the ratio, {self.ratio:g}")
