@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from datasets import Dataset
 from loguru import logger
 
 from lmms_bapa.embedded import embedded_path
@@ -28,9 +29,10 @@ def check(name: str, tokenizer: Any, requests: Sequence[Any], task_dict: Mapping
     known = set(limits["captions"])
     for task, split in _tasks(requests):
         documents = task_dict[task][split]
-        columns = set(documents.column_names)
+        # Our own probes are plain tables; a shifted task is not, whatever its columns are called.
+        columns = set(documents.column_names) if isinstance(documents, Dataset) else set()
         side = limits["rows"]
-        for rows in set(documents["rows"]) - {side} if "rows" in columns else ():
+        for rows in set(documents.unique("rows")) - {side} if "rows" in columns else ():
             raise UsageError(
                 f"{task}: {name} knows {side} x {side} grids only, not {rows} x {rows}: "
                 "leave dataset_kwargs.rows at 3, or use a real model"
@@ -39,7 +41,7 @@ def check(name: str, tokenizer: Any, requests: Sequence[Any], task_dict: Mapping
             _warn_about_words(name, tokenizer, requests, task)
             continue
         _warn_about_layouts(name, documents, task)
-        for caption in set(documents["caption"]):
+        for caption in documents.unique("caption"):
             if caption not in known:
                 raise UsageError(
                     f"{task}: {caption!r} is not in the vocabulary of {name}: "
@@ -49,7 +51,7 @@ def check(name: str, tokenizer: Any, requests: Sequence[Any], task_dict: Mapping
 
 def _warn_about_layouts(name: str, documents: Any, task: str) -> None:
     """Says once that pictures stand where the model never saw any: it may be asked, and misses."""
-    for layout in sorted(set(documents["layout"]) - {"grid"}):
+    for layout in sorted(set(documents.unique("layout")) - {"grid"}):
         logger.warning(
             f"{task}: {name} was trained on the regular grid and misses more with layout: {layout}"
         )

@@ -46,5 +46,5 @@ def canvas_of(question: Mapping[str, Any]) -> Image.Image:
     """The canvas of one question of :mod:`lmms_bapa.probes.questions`."""
     tiles: Sequence[str] = question["tiles"]
     seeds: Sequence[int] = question["seeds"]
-    boxes = tuple(Box(*box) for box in question["boxes"])
+    boxes = tuple(Box(*box) for box in question.get("boxes") or ()) or None
     return compose(tuple(tiles), tuple(seeds), question["rows"], question["canvas"], boxes)

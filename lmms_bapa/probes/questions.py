@@ -8,7 +8,6 @@ of the group's canvases (answer No). Everything follows from the specification a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -145,8 +144,8 @@ def plan(spec: ProbeSpec) -> Iterator[dict[str, Any]]:
     - ``place`` (number of the key's place, of ``places``), ``cell`` (row-major number of its
       cell), ``shift``, and its box in pixels: ``left``, ``top`` and ``side``;
     - ``layout``, ``rows`` and ``canvas``;
-    - ``tiles``, ``seeds`` and ``boxes``: caption, picture seed and [left, top, side] of each
-      picture in row-major order.
+    - ``tiles`` and ``seeds``: caption and picture seed of each picture in row-major order; for
+      irregular layouts also ``boxes``, its [left, top, side].
 
     Raises:
         ValueError: the grid has more cells than there are captions.
@@ -167,6 +166,10 @@ def plan(spec: ProbeSpec) -> Iterator[dict[str, Any]]:
         places = layout.places(group)
         for number, place in enumerate(places):
             placed = _arrange(pictures, home, place.cell, spec.order)
+            box = place.boxes[place.cell]
+            # The regular grid follows from rows and canvas; thousands of documents need not say it.
+            is_regular = spec.layout == "grid"
+            boxes = {} if is_regular else {"boxes": [[b.left, b.top, b.side] for b in place.boxes]}
             for asked, name, answer in (("key", tiles[0], "Yes"), ("absent", absent, "No")):
                 yield {
                     "question_id": f"{group:05d}-{number:02d}-{asked}",
@@ -178,11 +181,13 @@ def plan(spec: ProbeSpec) -> Iterator[dict[str, Any]]:
                     "places": len(places),
                     "cell": place.cell,
                     "shift": place.shift,
-                    **asdict(place.boxes[place.cell]),
+                    "left": box.left,
+                    "top": box.top,
+                    "side": box.side,
                     "layout": spec.layout,
                     "rows": spec.rows,
                     "canvas": spec.canvas,
                     "tiles": [tile for tile, _ in placed],
                     "seeds": [seed for _, seed in placed],
-                    "boxes": [[box.left, box.top, box.side] for box in place.boxes],
+                    **boxes,
                 }
