@@ -215,3 +215,11 @@ def test_a_prompt_that_is_longer_than_the_model_can_take_is_refused(free: HFBapa
     with pytest.raises(UsageError, match=r"a question has \d+ tokens .*the model's limit is 512"):
         free.generate_until(requests_for(free, docs))
     assert len(free.generate_until(requests_for(free, docs[:1]))) == 1
+
+
+@pytest.mark.parametrize("given", ["gone.png", "x" * 5000, b"\x00", "nul\x00.png", 7.5])
+def test_what_is_no_picture_is_one_short_line(given: Any) -> None:
+    with pytest.raises(UsageError, match="a picture of the task cannot be read") as caught:
+        as_rgb(given)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 180

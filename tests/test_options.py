@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.options import describe, known_options, parse_options
 from lmms_bapa.interventions import AGCI, BaPA
+from lmms_bapa.validation import reason
 
 P = {"pretrained": "micro-llava"}
 
@@ -103,3 +104,9 @@ def test_the_description_names_what_is_in_force() -> None:
     assert describe(()) == "no intervention, the stock model"
     assert describe((AGCI(0.0), BaPA(strength=0))) == "no intervention, the stock model"
     assert describe((BaPA(),)) == "BaPA(strength=1.0, anchor='paper')"
+
+
+def test_a_reason_says_what_a_bare_word_is() -> None:
+    assert reason(KeyError("HF_HOME")) == "KeyError 'HF_HOME'"
+    assert reason(ValueError()) == "ValueError"
+    assert reason(ValueError("first line\nsecond")) == "first line"

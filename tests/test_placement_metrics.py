@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 from collections.abc import Sequence
@@ -128,3 +129,11 @@ def test_a_record_reads_as_its_place() -> None:
     assert record == copy == "r1c1"
     assert (copy.document, copy.value) == (7, {"score": 1})
     assert Placed.of(record.record()).value == {"score": 1}
+
+
+def test_scores_are_short_in_a_table_and_whole_in_a_file() -> None:
+    scores = PlacementScores(averages, PLACES)(placed({"a": [1, 0, 0], "b": [1, 1, 1]}))
+    assert str(scores) == "0.3333 1"
+    assert json.loads(json.dumps(scores)) == {"a": 1 / 3, "b": 1.0}
+    files = PlacementScores(lambda values, place: f"out/{place}", PLACES)(placed({"a": [0]}))
+    assert str(files) == "1 place(s)"

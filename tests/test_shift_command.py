@@ -158,6 +158,16 @@ def test_a_sheet_of_layouts(tmp_path: Path) -> None:
     assert green.sum() == pytest.approx(5 * 60 * 40, rel=0.02)
 
 
+def test_a_sheet_shows_the_fill(tmp_path: Path) -> None:
+    shown = []
+    for fill in ("white", "mean"):
+        path = tmp_path / f"{fill}.png"
+        arguments = ["layout=grid", f"fill={fill}", "--output", str(path)]
+        assert CliRunner().invoke(app, ["layouts", *arguments]).exit_code == 0
+        shown.append((np.asarray(Pictures.open(path).convert("RGB")) == 255).all(axis=-1).sum())
+    assert shown[0] > 10 * shown[1]
+
+
 def test_a_sheet_of_all_layouts(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     done = CliRunner().invoke(app, ["layouts", "--output", str(path)])

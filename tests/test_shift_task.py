@@ -251,3 +251,36 @@ def test_documents_without_a_picture_are_asked_as_they_are(tmp_path: Path) -> No
     results = evaluate(Looker(answer), ["shifted"], manager=manager(tmp_path))
     assert seen == [0] * 5 + [1] * 10
     assert results["results"]["shifted"]["accuracy_worst,none"] == 1
+
+
+def test_a_metric_that_does_not_say_what_is_better_counts_what_is_right(tmp_path: Path) -> None:
+    unsaid = {"metric": "accuracy", "aggregation": "mean", "higher_is_better": None}
+    write_base(tmp_path, questions(2), metric_list=[unsaid])
+    write_shift(tmp_path, rows=2)
+    model = Puppet(lambda doc: doc["answer"])
+    results = evaluate(model, ["shifted"], manager=manager(tmp_path))["results"]["shifted"]
+    assert results["right_everywhere,none"] == results["accuracy_worst,none"] == 1
+
+
+def test_a_figure_that_is_no_number_is_said_once_and_not_averaged(tmp_path: Path) -> None:
+    write_base(tmp_path, questions(2))
+    functions, base = tmp_path / "functions.py", tmp_path / "base.yaml"
+    table = '\n\ndef table(values):\n    return {"all": sum(values)}\n'
+    functions.write_text(functions.read_text() + table)
+    base.write_text(
+        base.read_text().replace("aggregation: mean", "aggregation: !function functions.table")
+    )
+    write_shift(tmp_path, rows=2)
+    said: list[str] = []
+    model = Puppet(lambda doc: doc["answer"])
+    known = manager(tmp_path)
+    handler = logger.add(lambda message: said.append(message.record["message"]), level="WARNING")
+    try:
+        results = evaluate(model, ["shifted"], manager=known)["results"]["shifted"]
+    finally:
+        logger.remove(handler)
+    assert results["accuracy_placements,none"] == dict.fromkeys(
+        ("r1c1", "r1c2", "r2c1", "r2c2"), {"all": 2.0}
+    )
+    assert all(math.isnan(results[f"accuracy_{k},none"]) for k in ("mean", "worst", "range", "std"))
+    assert len([line for line in said if "accuracy is {'all': 2.0}, not a number" in line]) == 1

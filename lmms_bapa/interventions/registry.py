@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lmms_bapa.interventions.base import Intervention
+from lmms_bapa.registry import enter
 
 REGISTRY: dict[str, type[Intervention]] = {}
 
@@ -13,8 +14,4 @@ def register(cls: type[Intervention]) -> type[Intervention]:
     Raises:
         ValueError: another class already has that name.
     """
-    other = REGISTRY.get(cls.name)
-    if other is not None and other.__qualname__ != cls.__qualname__:
-        raise ValueError(f"two interventions are called {cls.name!r}: {other} and {cls}")
-    REGISTRY[cls.name] = cls
-    return cls
+    return enter(REGISTRY, cls, "interventions")

@@ -63,7 +63,7 @@ class ByPlace(dict[str, Any]):
 
     def __repr__(self) -> str:
         if not all(map(is_number, self.values())):
-            return f"{len(self)} places"
+            return f"{len(self)} place(s)"
         return " ".join(f"{value:.4g}" for value in self.values())
 
 

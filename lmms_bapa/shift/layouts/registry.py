@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lmms_bapa.registry import enter
 from lmms_bapa.shift.layouts.base import Layout
 
 LAYOUTS: dict[str, type[Layout]] = {}
@@ -13,8 +14,4 @@ def register(cls: type[Layout]) -> type[Layout]:
     Raises:
         ValueError: another class already has that name.
     """
-    other = LAYOUTS.get(cls.name)
-    if other is not None and other.__qualname__ != cls.__qualname__:
-        raise ValueError(f"two layouts are called {cls.name!r}: {other} and {cls}")
-    LAYOUTS[cls.name] = cls
-    return cls
+    return enter(LAYOUTS, cls, "layouts")
