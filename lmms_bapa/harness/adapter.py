@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import torch
 from accelerate import Accelerator
 from lmms_eval import utils
-from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
+from lmms_eval.api.instance import GenerationResult, Instance
 from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
@@ -21,6 +19,7 @@ from lmms_bapa import __version__
 from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import probe_limits
+from lmms_bapa.harness.answering import answer
 from lmms_bapa.harness.failure import visible_failures
 from lmms_bapa.harness.loading import (
     choose_device,
@@ -28,36 +27,14 @@ from lmms_bapa.harness.loading import (
     steering_options,
     steering_row,
 )
-from lmms_bapa.harness.messages import (
-    by_pictures,
-    check_image_tokens,
-    check_length,
-    encode,
-    move,
-)
+from lmms_bapa.harness.margins import YesNo
 from lmms_bapa.harness.options import describe, parse_options
+from lmms_bapa.harness.preparation import Part, Preparation
 from lmms_bapa.harness.preset import Preset
-from lmms_bapa.harness.requests import cut_at, fetch, generation_settings
-from lmms_bapa.harness.shared_pictures import SharedPictures, encode_once, share_pictures
+from lmms_bapa.harness.spill import Spill
+from lmms_bapa.harness.vision_once import VisionOnce
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.steering import Steering, image_token_id, intervene
-
-BATCHES_AHEAD = 2
-
-
-@dataclass(frozen=True)
-class Part:
-    """Questions of a batch that go through the model together.
-
-    Attributes:
-        rows: their numbers in the batch.
-        inputs: the processor's output.
-        repeats: see :class:`SharedPictures`.
-    """
-
-    rows: list[int]
-    inputs: Any
-    repeats: torch.Tensor | None
 
 
 class HFBapa(lmms):  # type: ignore[misc]
@@ -67,6 +44,10 @@ class HFBapa(lmms):  # type: ignore[misc]
 
     Attributes:
         keep_loaded: the harness unloads a model after one evaluation; True keeps it for the next.
+        journal: remembers answers, for a run that goes on after it was killed: what its
+            ``recall(batch)`` returns is not asked again (None: unknown), and each new answer goes
+            to ``record(batch, replies)``. A batch is a list of the harness's request arguments.
+        pictures: what :meth:`keep_pictures` returned, while it is in force.
     """
 
     is_simple = False
@@ -76,6 +57,8 @@ class HFBapa(lmms):  # type: ignore[misc]
         super().__init__()
         del max_batch_size  # the harness always passes it
         self.keep_loaded = False
+        self.journal: Any = None
+        self.pictures: VisionOnce | None = None
         with visible_failures():
             options = parse_options(model_args, self.preset.model_args)
             self.options = options.load
@@ -96,9 +79,10 @@ class HFBapa(lmms):  # type: ignore[misc]
             )
             if self.options.device_map is not None:
                 self._device = self.model.device  # where its first layers are
-            share_pictures(self.processor)
             row = steering_row(self.options, self.model.config)
             self._image_token = image_token_id(self.model.config, row)
+            self._preparation = Preparation(self.processor, self.model.config, self._image_token)
+            self._words = YesNo.of(self.tokenizer)
             self.steering = Steering(self.model)
             self.steer(*options.interventions)
 
@@ -128,11 +112,7 @@ class HFBapa(lmms):  # type: ignore[misc]
 
     def steer(self, *interventions: Intervention) -> None:
         """Replaces the interventions of the loaded model."""
-        self.steering.remove()
-        if self.rank != 0:  # remarks are for one reader
-            logging.getLogger("lmms_bapa").setLevel(logging.ERROR)
-        facts = steering_options(self.options, self.model.config, self.processor)
-        self.steering = intervene(self.model, *interventions, **facts)
+        self._attach(interventions)
         if self.rank == 0:
             kind, dtype = self.model.config.model_type, str(self.model.dtype).split(".")[-1]
             logger.info(
@@ -140,12 +120,58 @@ class HFBapa(lmms):  # type: ignore[misc]
                 f"{self.device}, batch {self.options.batch_size}): {describe(interventions)}"
             )
 
+    def _attach(self, interventions: Sequence[Intervention]) -> None:
+        self.steering.remove()
+        if self.rank != 0:  # remarks are for one reader
+            logging.getLogger("lmms_bapa").setLevel(logging.ERROR)
+        facts = steering_options(self.options, self.model.config, self.processor)
+        self.steering = intervene(self.model, *interventions, **facts)
+
+    def keep_pictures(
+        self, memory_bytes: int | None = None, folder: Path | None = None
+    ) -> VisionOnce:
+        """Prepares and encodes each picture once from now on, for several settings in a row.
+
+        Batches are known by task, split and numbers of their documents, so the tasks must stay
+        the same until :meth:`drop_pictures`.
+
+        Args:
+            memory_bytes: see :class:`Spill`.
+            folder: see :class:`Spill`; the caller removes what a killed run left there.
+
+        Returns:
+            The wrapper, which counts the pictures that went through the encoder.
+        """
+        self.drop_pictures()
+        interventions = self.interventions
+        self.steering.remove()  # it goes on top
+        self._preparation.store = Spill(memory_bytes, folder)
+        self.pictures = VisionOnce(self.model, self._preparation.store)
+        self._attach(interventions)
+        return self.pictures
+
+    def drop_pictures(self) -> None:
+        """Forgets the pictures and leaves nothing of that on the model."""
+        if self.pictures is None:
+            return
+        interventions = self.interventions
+        self._forget()
+        self._attach(interventions)
+
+    def _forget(self) -> None:
+        """Takes everything of ours off the model."""
+        self.steering.remove()
+        if self.pictures is not None:
+            self.pictures.remove()
+            self.pictures.store.close()
+            self.pictures = self._preparation.store = None
+
     def clean(self) -> None:
         """Called by the harness after the last answer: frees the model for its scorers' sake."""
         if not self.keep_loaded:
             # The handle would keep the model alive.
             interventions = self.interventions
-            self.steering.remove()
+            self._forget()
             self.steering = Steering(None)
             self.steering.interventions = interventions
             super().clean()
@@ -186,53 +212,40 @@ class HFBapa(lmms):  # type: ignore[misc]
             batches = list(order.get_batched(n=self.batch_size, batch_fn=None))
             replies: list[GenerationResult] = []
             with tqdm(total=len(requests), desc="Answering", disable=self.rank != 0) as bar:
-                for batch, inputs in self._prepared(batches):
-                    replies += self._answer(batch, inputs)
+                for batch in self._answered(batches):
+                    replies += batch
                     bar.update(len(batch))
             ordered: list[GenerationResult] = order.get_original(replies)
             return ordered
 
-    def _prepared(self, batches: Iterable[list[Any]]) -> Iterator[tuple[list[Any], list[Part]]]:
-        """Reads and encodes the next batches while the model answers this one.
-
-        One thread draws or decodes pictures, another preprocesses and tokenizes, each of them in
-        order: tokenizers are not safe in two threads at once.
-        """
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as encoder:
-            coming: deque[tuple[list[Any], Future[Any]]] = deque()
-            for batch in batches:
-                read = reader.submit(self._read, batch)
-                coming.append((batch, encoder.submit(self._encode, read)))
-                if len(coming) > BATCHES_AHEAD:
-                    ready, inputs = coming.popleft()
-                    yield ready, inputs.result()
-            for ready, inputs in coming:
-                yield ready, inputs.result()
-
-    def _read(self, batch: list[Any]) -> list[Any]:
-        documents = fetch(self.task_dict, [(task, split, i) for _, _, _, i, task, split in batch])
-        return [args[1](document) for args, document in zip(batch, documents, strict=True)]
-
-    def _encode(self, read: Future[list[Any]]) -> list[Part]:
-        conversations, parts = read.result(), []
-        shared = self.processor.image_processor
-        for rows in by_pictures(conversations):
-            part = [conversations[i] for i in rows]
-            inputs = encode(self.processor, part)
-            text_config = self.model.config.get_text_config()
-            limit = getattr(text_config, "max_position_embeddings", None)
-            check_length(inputs["attention_mask"], limit)
-            if self._image_token is not None:
-                check_image_tokens(inputs["input_ids"], part, self._image_token)
-            repeats = shared.take_repeats() if isinstance(shared, SharedPictures) else None
-            parts.append(Part(rows, inputs, repeats))
-        return parts
+    def _answered(self, batches: Sequence[list[Any]]) -> Iterator[list[GenerationResult]]:
+        journal = self.journal
+        known = [None if journal is None else journal.recall(batch) for batch in batches]
+        unknown = [batch for batch, found in zip(batches, known, strict=True) if found is None]
+        prepared = self._preparation.ahead(unknown, self.task_dict)
+        for found in known:
+            if found is None:
+                batch, parts = next(prepared)
+                found = self._answer(batch, parts)
+                if journal is not None:
+                    journal.record(batch, found)
+            yield found
 
     def _answer(self, batch: list[Any], parts: list[Part]) -> list[GenerationResult]:
         replies: dict[int, GenerationResult] = {}
         for part in parts:
             try:
-                answers = self._generate(part, batch[0][2])
+                answers = answer(
+                    self.model,
+                    self.tokenizer,
+                    self._words,
+                    part,
+                    batch[0][2],
+                    self.options.max_new_tokens,
+                    self.device,
+                )
+            except UsageError:
+                raise
             except Exception as error:
                 ids = [batch[i][3] for i in part.rows]
                 raise RuntimeError(
@@ -240,23 +253,6 @@ class HFBapa(lmms):  # type: ignore[misc]
                 ) from error
             replies |= dict(zip(part.rows, answers, strict=True))
         return [replies[i] for i in range(len(batch))]
-
-    def _generate(self, part: Part, asked: dict[str, Any]) -> list[GenerationResult]:
-        settings, stops = generation_settings(asked, self.options.max_new_tokens)
-        tensors = move(part.inputs, self.device, self.model.dtype)
-        with torch.inference_mode():
-            output = self.model.generate(
-                **encode_once(self.model, tensors, part.repeats),
-                **settings,
-                pad_token_id=self.tokenizer.pad_token_id,
-            )
-        new = output[:, tensors["input_ids"].shape[1] :]
-        texts = self.tokenizer.batch_decode(new, skip_special_tokens=True)
-        lengths = (new != self.tokenizer.pad_token_id).sum(dim=1).tolist()
-        return [
-            GenerationResult(text=cut_at(text, stops), token_counts=TokenCounts(output_tokens=n))
-            for text, n in zip(texts, lengths, strict=True)
-        ]
 
     def loglikelihood(self, requests: Sequence[Instance]) -> NoReturn:
         """Not offered: the harness gives chat adapters generation tasks only."""

@@ -18,6 +18,7 @@ from PIL import Image
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.failure import visible_failures
 from lmms_bapa.harness.probe_task import METRICS
+from lmms_bapa.harness.reply import margin_of
 from lmms_bapa.metrics.probe import parse_yes_no
 from lmms_bapa.probes.captioned.canvas import Composer
 from lmms_bapa.probes.captioned.folder import ProbeFolder
@@ -89,9 +90,11 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     """
     said = parse_yes_no(results[0])
     correct = int(said == doc["answer"].lower())
-    record = {key: doc[key] for key in _RECORDED} | {"said": said, "correct": correct}
+    margin = margin_of(results[0])
+    record = {key: doc[key] for key in _RECORDED}
+    record |= {"said": said, "correct": correct, "margin": margin}
     verdict: dict[str, Any] = dict.fromkeys(METRICS, record)
     # See lmms_bapa.harness.probe_task: only an accuracy has a standard error.
     verdict["accuracy"] = record | {"score": correct}
     log = {key: doc[key] for key in _LOGGED}
-    return verdict | log | {"said": said, "score": float(correct)}
+    return verdict | log | {"said": said, "score": float(correct), "margin": margin}

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.failure import visible_failures
+from lmms_bapa.harness.reply import margin_of
 from lmms_bapa.metrics.probe import parse_yes_no
 from lmms_bapa.probes.canvas import canvas_of
 from lmms_bapa.probes.layouts import LAYOUTS
@@ -113,7 +114,9 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     """
     said = parse_yes_no(results[0])
     correct = int(said == doc["answer"].lower())
-    record = {key: doc[key] for key in _RECORDED} | {"said": said, "correct": correct}
+    margin = margin_of(results[0])
+    record = {key: doc[key] for key in _RECORDED}
+    record |= {"said": said, "correct": correct, "margin": margin}
     # The harness takes a standard error from every record that has a score; that of an accuracy
     # would be wrong beside a standard deviation or a worst cell.
     figures = (*METRICS, *LAYOUTS[doc["layout"]].figures)
@@ -121,4 +124,4 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     for metric in METRICS_WITH_STANDARD_ERROR:
         verdict[metric] = record | {"score": correct}
     log = {key: doc[key] for key in _LOGGED} | {"where": {key: doc[key] for key in _WHERE}}
-    return verdict | log | {"said": said, "score": float(correct)}
+    return verdict | log | {"said": said, "score": float(correct), "margin": margin}

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.failure import visible_failures
+from lmms_bapa.harness.reply import margin_of
 from lmms_bapa.metrics.probe import parse_yes_no
 from lmms_bapa.probes.relations import (
     RELATIONS_VERSION,
@@ -89,9 +90,10 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     said, right = parse_yes_no(results[0]), doc["answer"].lower()
     correct = int(said == right)
     record = {key: doc[key] for key in ("group", "pair", "relation", "distance")}
-    record |= {"answer": right, "said": said, "correct": correct}
+    margin = margin_of(results[0])
+    record |= {"answer": right, "said": said, "correct": correct, "margin": margin}
     verdict: dict[str, Any] = dict.fromkeys(METRICS, record)
     # The harness takes a standard error from every record that has a score.
     verdict["accuracy"] = record | {"score": correct}
     log = {key: doc[key] for key in _LOGGED}
-    return verdict | log | {"said": said, "score": float(correct)}
+    return verdict | log | {"said": said, "score": float(correct), "margin": margin}

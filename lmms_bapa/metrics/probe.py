@@ -3,8 +3,9 @@
 A record is a mapping with ``group``, ``cell`` (row-major), ``rows`` (grid side), ``asked``
 (``key`` or ``absent``), ``said`` (``yes``, ``no`` or None for a reply that is neither) and
 ``correct`` (0 or 1). ``place`` is the number of the place that the group's key visits, of
-``places``; in records without them the places are the cells of the grid. Where there is no data
-the figure is NaN.
+``places``; in records without them the places are the cells of the grid. Newer records have
+``margin``, too: log p(Yes) - log p(No) where the answer begins, or None if it is not known. Where
+there is no data the figure is NaN.
 """
 
 from __future__ import annotations
