@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lmms_bapa.interventions import AGCI, BaPA
+    from lmms_bapa.interventions import AGCI, AutoAGCI, BaPA, DepthAGCI
     from lmms_bapa.steering import Steering, intervene
 
 __version__ = "0.1.0"
-__all__ = ["AGCI", "BaPA", "Steering", "__version__", "intervene"]
+__all__ = ["AGCI", "AutoAGCI", "BaPA", "DepthAGCI", "Steering", "__version__", "intervene"]
 
 _HOME = {
     "AGCI": "lmms_bapa.interventions",
+    "AutoAGCI": "lmms_bapa.interventions",
     "BaPA": "lmms_bapa.interventions",
+    "DepthAGCI": "lmms_bapa.interventions",
     "Steering": "lmms_bapa.steering",
     "intervene": "lmms_bapa.steering",
 }

@@ -14,7 +14,7 @@ from lmms_bapa.steering import Steering, intervene
 
 from .tiny import Tiny
 from .tiny.qwen_like import GRIDS
-from .tiny.spec import Row, decoder_of, taken_by
+from .tiny.spec import IMAGE, Row, decoder_of, taken_by
 
 NEW = 4
 ONE: Row = [4, "a", 5]
@@ -78,6 +78,35 @@ def decoder_input(model: Any, batch: dict[str, Any]) -> Tensor:
     logits(model, batch)
     handle.remove()
     return seen[0]
+
+
+def layer_inputs(model: Any, batch: dict[str, Any]) -> list[Tensor]:
+    """The hidden states that each decoder layer works on in a prefill."""
+    decoder = decoder_of(model)
+    layers = decoder.layers if hasattr(decoder, "layers") else decoder.model.layers
+    seen: list[Tensor] = []
+
+    def record(_: Any, args: Any, kwargs: Any) -> None:
+        x = args[0] if args else kwargs["hidden_states"]
+        seen.append(x.detach().clone())
+
+    handles = [m.register_forward_pre_hook(record, with_kwargs=True) for m in layers]
+    logits(model, batch)
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+def pictures_of(spec: Tiny, rows: list[Row], batch: dict[str, Any]) -> list[tuple[int, list[int]]]:
+    """The tokens of each picture of a batch that come from its pixels: (row, places)."""
+    found = []
+    for i, row in enumerate(rows):
+        at = int((batch["attention_mask"][i] == 0).sum())
+        for is_picture, ids in spec.layout(row):
+            if is_picture:
+                found.append((i, [at + j for j, token in enumerate(ids) if token == IMAGE]))
+            at += len(ids)
+    return found
 
 
 def rotary_positions(

@@ -8,7 +8,8 @@ import pytest
 import torch
 from packaging.version import Version
 
-from lmms_bapa.interventions import AGCI, BaPA
+from lmms_bapa.interventions import AGCI, BaPA, DepthAGCI
+from lmms_bapa.steering import ARCHITECTURES, UnsupportedModelError
 
 from .steering_tools import (
     FIRST,
@@ -22,7 +23,9 @@ from .steering_tools import (
     decoder_input,
     generate,
     hooks_of,
+    layer_inputs,
     logits,
+    pictures_of,
     rotary_positions,
     steer,
 )
@@ -131,6 +134,46 @@ def test_agci_equals_the_formula_on_each_picture(tiny: tuple[Tiny, Any]) -> None
     torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
     text = batch["input_ids"] != IMAGE
     assert torch.equal(got[text], stock[text])
+
+
+def test_injection_by_depth_equals_the_formula_at_each_layer(tiny: tuple[Tiny, Any]) -> None:
+    """One layer is plain AGCI, bit for bit; two are the formula at the inputs of two layers."""
+    spec, model = tiny
+    rows = rows_of(spec)
+    batch = spec.inputs(rows)
+    logits(model, batch)  # a first run adds some of transformers' own hooks
+    hooks = hooks_of(model)
+    if not ARCHITECTURES[model.config.model_type].layered:
+        with pytest.raises(UnsupportedModelError, match="several hidden states for each token"):
+            steer(spec, model, DepthAGCI(0.6, layers=2))
+        assert hooks_of(model) == hooks
+        return
+    with steer(spec, model, AGCI(0.6)):
+        plain = generate(model, batch)
+    with steer(spec, model, DepthAGCI(0.6, layers=1)):
+        one = generate(model, batch)
+    assert torch.equal(one.sequences, plain.sequences)
+    assert all(map(torch.equal, one.logits, plain.logits))
+    with steer(spec, model, AGCI(0.2)):
+        first = layer_inputs(model, batch)
+    with steer(spec, model, DepthAGCI(0.6, layers=2, schedule="rising")):
+        got = layer_inputs(model, batch)
+    with steer(spec, model, BaPA(), DepthAGCI(0.6, layers=2)):
+        together = torch.stack(generate(model, batch).logits, dim=1)
+        for i, row in enumerate(rows):
+            alone = torch.stack(generate(model, spec.inputs([row])).logits, dim=1)
+            assert_same(together[i : i + 1], alone)
+    assert torch.equal(got[0], first[0])
+    want = first[1].clone()
+    for places in pictures_of(spec, rows, batch):
+        v = first[1][places]
+        g = v.mean(dim=0)
+        cosine = (v @ g) / (v.norm(dim=-1) * g.norm())
+        want[places] = v + 0.4 * (1 - cosine).unsqueeze(-1) * g
+    assert_same(got[1], want)
+    text = batch["input_ids"] != IMAGE
+    assert torch.equal(got[1][text], first[1][text])
+    assert hooks_of(model) == hooks
 
 
 def test_beam_search_scores_equal_a_recompute(tiny: tuple[Tiny, Any]) -> None:

@@ -31,7 +31,7 @@ GOOD: list[tuple[dict[str, Any], tuple[Any, ...]]] = [
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"agci_lamda": 0.3}, "unknown model_args key 'agci_lamda': did you mean agci_lambda?"),
     ({"bappa": True}, "unknown model_args key 'bappa': did you mean bapa?"),
-    ({"zzz": 1}, "unknown model_args key 'zzz': known are agci_lambda"),
+    ({"zzz": 1}, "unknown model_args key 'zzz': known are agci_auto"),
     ({"agci_lambda": math.nan}, "AGCI: lambda must be a number >= 0, got nan"),
     ({"agci_lambda": math.inf}, "AGCI: lambda must be a number >= 0, got inf"),
     ({"agci_lambda": -1}, "AGCI: lambda must be a number >= 0, got -1"),

@@ -18,6 +18,7 @@ from pydantic import (
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.interventions import REGISTRY, Intervention
+from lmms_bapa.interventions.base import check_together
 from lmms_bapa.validation import nearest, one_line
 
 # Processor options that the harness's users type as they are.
@@ -162,9 +163,37 @@ def build_intervention(
 
 
 def build_interventions(options: Mapping[str, Any]) -> tuple[Intervention, ...]:
-    """All interventions that ``options`` switch on, in the registry's order."""
+    """All interventions that ``options`` switch on, in the registry's order.
+
+    Raises:
+        UsageError: see :func:`build_intervention`, or two forms of one method.
+    """
+    options = _without_aliases(options)
     built = (build_intervention(method, options) for method in REGISTRY.values())
-    return tuple(i for i in built if i is not None)
+    found = tuple(i for i in built if i is not None)
+    try:
+        check_together(found)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return found
+
+
+def _without_aliases(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with ``agci_lambda=auto`` and the like as what they stand for."""
+    own = dict(options)
+    for method in REGISTRY.values():
+        if method.alias is None:
+            continue
+        key, value = method.alias
+        if own.get(key) != value:
+            continue
+        del own[key]
+        own.setdefault(method.name, True)
+        parent = next(m for m in REGISTRY.values() if key in option_names(m))
+        extra = next((name for name in option_names(parent) if name in own), None)
+        if extra is not None:
+            raise UsageError(f"{extra} does not go with {key}={value}: leave it out")
+    return own
 
 
 def parse_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> AdapterOptions:

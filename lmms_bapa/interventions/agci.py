@@ -13,7 +13,7 @@ from lmms_bapa.interventions.base import Intervention, Tokens, image_mean, requi
 from lmms_bapa.interventions.registry import register
 
 
-def inject_global_context(v: Tensor, segment: Tensor, lambda_: float) -> Tensor:
+def inject_global_context(v: Tensor, segment: Tensor, lambda_: float | Tensor) -> Tensor:
     """Returns v' = v + λ · (1 - cos(v, g)) · g, g the mean over v's image.
 
     Source: arXiv 2509.21984 v2, AGCI. Mean, cosine and sum are taken in fp32 whatever the dtype.
@@ -21,7 +21,7 @@ def inject_global_context(v: Tensor, segment: Tensor, lambda_: float) -> Tensor:
     Args:
         v: image tokens, shape (T, D).
         segment: the image of each token, shape (T,).
-        lambda_: λ >= 0.
+        lambda_: λ >= 0; one number, or one for each token, shape (T, 1).
 
     Returns:
         Shape (T, D), dtype of ``v``.
@@ -49,11 +49,14 @@ class AGCI(Intervention):
 
     name: ClassVar[str] = "agci"
     main: ClassVar[str | None] = "lambda_"
+    family: ClassVar[str | None] = "agci"
 
     lambda_: float
     scope: str = "image"
 
     def __post_init__(self) -> None:
+        if str(self.lambda_) == "auto":
+            raise ValueError("AGCI: lambda must be a number >= 0, got 'auto': write AutoAGCI()")
         require_number("AGCI", "lambda", self.lambda_, 0, math.inf)
         if self.scope not in ("image", "call"):
             raise ValueError(f"AGCI: scope must be 'image' or 'call', got {self.scope!r}")

@@ -1,10 +1,11 @@
-"""What an intervention is: a frozen, validated record with up to two pure tensor functions."""
+"""What an intervention is: a frozen, validated record with up to three pure tensor functions."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import torch
@@ -32,13 +33,19 @@ class Tokens:
     surplus: Tensor
     index: Tensor
 
+    def to(self, device: torch.device) -> Tokens:
+        """The same on another device."""
+        if self.segment.device == device:
+            return self
+        return Tokens(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
 
 @dataclass(frozen=True)
 class Intervention(ABC):
     """A training-free change of what the language model is told about its image tokens.
 
-    A subclass is a frozen dataclass that validates its fields, overrides :meth:`positions` or
-    :meth:`embeddings` (or both), and is registered with
+    A subclass is a frozen dataclass that validates its fields, overrides :meth:`positions`,
+    :meth:`embeddings` or :meth:`layer_embeddings` (or several), and is registered with
     :func:`lmms_bapa.interventions.register`. Its fields become options of the command line:
     ``name`` switches it on or sets its ``main`` field, ``name_field`` sets the others.
 
@@ -46,10 +53,15 @@ class Intervention(ABC):
         name: the registry's key.
         main: the field that ``name_<main>=...`` sets and that alone switches the method on, or
             None if ``name=true`` does.
+        alias: another option and the value of it that switch the method on, such as
+            ``("agci_lambda", "auto")``.
+        family: methods of one family are forms of the same thing: only one of them may act.
     """
 
     name: ClassVar[str]
     main: ClassVar[str | None] = None
+    alias: ClassVar[tuple[str, str] | None] = None
+    family: ClassVar[str | None] = None
 
     @property
     def is_identity(self) -> bool:
@@ -65,6 +77,25 @@ class Intervention(ABC):
     def changes_embeddings(cls) -> bool:
         """Whether the method acts on image embeddings."""
         return cls.embeddings is not Intervention.embeddings
+
+    @classmethod
+    def changes_layers(cls) -> bool:
+        """Whether the method acts on the inputs of decoder layers."""
+        return cls.layer_embeddings is not Intervention.layer_embeddings
+
+    def acting_layers(self, count: int) -> Collection[int]:
+        """The decoder layers whose inputs :meth:`layer_embeddings` is to change; default: all.
+
+        Args:
+            count: how many layers the decoder has.
+
+        Returns:
+            Their numbers, from 0.
+
+        Raises:
+            ValueError: the setting does not fit a decoder of so many layers.
+        """
+        return range(count)
 
     def positions(self, stock: Tensor, tokens: Tokens) -> Tensor:
         """Returns the positions that the rotary embedding is to use.
@@ -91,6 +122,40 @@ class Intervention(ABC):
         """
         del tokens
         return x
+
+    def layer_embeddings(self, x: Tensor, tokens: Tokens, layer: int, count: int) -> Tensor:
+        """Returns the hidden states that enter a decoder layer, where pictures come with the call.
+
+        Args:
+            x: hidden states, shape (B, L, D).
+            tokens: where the images are.
+            layer: number of the layer, from 0.
+            count: how many layers the decoder has.
+
+        Returns:
+            A tensor of the shape and dtype of ``x``; ``x`` itself is not written to.
+        """
+        del tokens, layer, count
+        return x
+
+
+def check_together(interventions: Sequence[Intervention]) -> None:
+    """Refuses methods that would do the same thing twice.
+
+    Raises:
+        ValueError: a method is given twice, or two of one family.
+    """
+    seen: dict[str, Intervention] = {}
+    for one in interventions:
+        key = one.family or one.name
+        other = seen.setdefault(key, one)
+        if other is one:
+            continue
+        if other.name == one.name:
+            raise ValueError(f"{one.name} is given twice: which one should act?")
+        raise ValueError(
+            f"{other.name} and {one.name} are two forms of one method: which one should act?"
+        )
 
 
 def require_number(owner: str, name: str, value: Any, low: float, high: float) -> None:

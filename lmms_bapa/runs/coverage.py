@@ -80,6 +80,8 @@ def remark(row: Architecture) -> str:
     parts = [row.describe(), row.note]
     if row.axes > 1:
         parts.append(f"{row.axes} position axes")
+    if not row.layered:
+        parts.append("AGCI by depth does not reach its layers")
     if row.deaf or row.heard:
         parts.append("not all layers use positions")
     if row.since != "0":

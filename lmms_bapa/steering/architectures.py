@@ -28,6 +28,8 @@ class Architecture:
         heard: where layer types do not tell, the decoder configuration's list that has a zero for
             each layer that does not use positions.
         whole: whether the rotary embedding is given the positions of cached tokens, too.
+        layered: whether each decoder layer has one hidden state for each token, so that methods
+            that act on the inputs of layers can be used.
         video: whether videos can be steered: each is one run of tokens, with a ``video_grid_thw``.
         image_token: the image token's id, where the configuration does not name it.
         since: the oldest version of transformers in which the family has the shape described here,
@@ -44,6 +46,7 @@ class Architecture:
     deaf: tuple[str, ...] = ()
     heard: str | None = None
     whole: bool = False
+    layered: bool = True
     video: bool = False
     image_token: int | None = None
     since: str = "0"
@@ -117,7 +120,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "florence2": _refused(_ENCODER_DECODER),
     "fuyu": _proven(unit="row"),
     "gemma3": _proven(unit="image"),
-    "gemma3n": _proven(unit="image"),
+    "gemma3n": _proven(unit="image", layered=False),
     "gemma4": _proven(unit="image"),
     "gemma4_unified": _proven(unit="image"),
     "git": _refused("no image tokens in the prompt, and no rotary position embedding"),

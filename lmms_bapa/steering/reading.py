@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lmms_bapa.interventions import Intervention, Tokens
+from lmms_bapa.interventions.base import check_together
 from lmms_bapa.steering import cache_state
 from lmms_bapa.steering.architecture import Anatomy
 from lmms_bapa.steering.errors import SteeringError
@@ -87,15 +88,12 @@ def check_arguments(interventions: Sequence[Any], video: str) -> None:
 
     Raises:
         TypeError: not interventions.
-        ValueError: a method is given twice, or the unit of a video is unknown.
+        ValueError: a method is given twice or in two forms, or the unit of a video is unknown.
     """
     for one in interventions:
         if not isinstance(one, Intervention):
             raise TypeError(f"an intervention such as BaPA() is wanted, not {one!r}")
-    names = [one.name for one in interventions]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{name} is given twice: which one should act?")
+    check_together(interventions)
     if video not in get_args(VideoUnit):
         raise ValueError(f"video must be one of {', '.join(get_args(VideoUnit))}, got {video!r}")
 

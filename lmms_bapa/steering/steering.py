@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -18,8 +18,8 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from lmms_bapa.interventions import Intervention, Tokens
-from lmms_bapa.steering import cache_state
+from lmms_bapa.interventions import Intervention
+from lmms_bapa.steering import cache_state, depth
 from lmms_bapa.steering.architecture import Anatomy, anatomy
 from lmms_bapa.steering.architectures import Architecture
 from lmms_bapa.steering.errors import SteeringError, UnsupportedModelError
@@ -130,6 +130,9 @@ class Steering:
         if self._moves_positions:
             for module in body.rotary:
                 keep(module.register_forward_pre_hook(self._enter_rotary, with_kwargs=True))
+        for layer in depth.layers_for(body, self.active):
+            enter = functools.partial(self._enter_layer, layer)
+            keep(layer.module.register_forward_pre_hook(enter, with_kwargs=True))
         self._watch(base, "get_image_features", self._see_images, undo)
         if body.architecture.video:
             self._watch(base, "get_video_features", self._see_videos, undo)
@@ -214,7 +217,7 @@ class Steering:
         assert self.anatomy is not None
         call.tokens = read_tokens(self.anatomy, call, x, kwargs, self.active, self._video)
         if call.tokens is not None and call.has_vision:
-            tokens = _on(call.tokens, x.device)
+            tokens = call.tokens.to(x.device)
             for intervention in self.active:
                 if intervention.changes_embeddings():
                     x = intervention.embeddings(x, tokens)
@@ -232,7 +235,7 @@ class Steering:
         stock = kwargs["position_ids"] if by_name else args[1]
         assert self.anatomy is not None
         check_positions(self.anatomy, call, stock)
-        tokens = _on(call.tokens, stock.device)
+        tokens = call.tokens.to(stock.device)
         positions = stock[..., -tokens.segment.shape[1] :]
         if stock.dim() == 2:
             tokens = replace(tokens, index=positions)
@@ -244,6 +247,14 @@ class Steering:
         if by_name:
             return args, {**kwargs, "position_ids": positions}
         return (args[0], positions, *args[2:]), kwargs
+
+    def _enter_layer(
+        self, layer: depth.Layer, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        call = self._call
+        if call is None or call.tokens is None or not call.has_vision:
+            return None
+        return depth.entered(layer, call.tokens, args, kwargs)
 
     def _leave_decoder(
         self, _: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], output: Any
@@ -269,12 +280,6 @@ def _forget_compiled() -> None:
     """Makes compiled models look again: by default they do not notice that hooks came or went."""
     if "torch._dynamo" in sys.modules:
         torch.compiler.reset()
-
-
-def _on(tokens: Tokens, device: torch.device) -> Tokens:
-    if tokens.segment.device == device:
-        return tokens
-    return Tokens(**{f.name: getattr(tokens, f.name).to(device) for f in fields(tokens)})
 
 
 # The verb that user code reads best with: ``with intervene(model, BaPA(), AGCI(0.3)): ...``
