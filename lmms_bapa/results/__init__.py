@@ -1,0 +1,1 @@
+"""What runs say: reads folders of results, analyses and compares them."""

@@ -1,0 +1,182 @@
+"""What runs show: figures of one setting, and comparisons on the same questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from lmms_bapa.errors import UsageError
+from lmms_bapa.results.comparison import compare_scores
+from lmms_bapa.results.folders import OFF, RunFolder
+from lmms_bapa.results.scores import read_scores
+from lmms_bapa.results.task_figures import Tables, figures_of
+from lmms_bapa.statistics.figures import Comparison, TaskFigures
+from lmms_bapa.statistics.paired import holm
+
+
+def describe(run: RunFolder, task: str, seed: int = 0) -> TaskFigures:
+    """The figures of one run on one task.
+
+    Args:
+        run: the run.
+        task: one of its tasks.
+        seed: of resamples and permutations.
+
+    Raises:
+        UsageError: the samples cannot be read, or carry no score.
+    """
+    return figures_of(read_scores(run, task), seed)
+
+
+def compare(
+    first: RunFolder, second: RunFolder, tasks: Sequence[str] | None = None, seed: int = 0
+) -> list[Comparison]:
+    """Two runs on the same questions, task by task; Holm's correction over all that is returned.
+
+    Args:
+        first: the baseline.
+        second: the other run; differences are this one minus the first.
+        tasks: names of tasks; None: all that both have.
+        seed: of resamples and permutations.
+
+    Raises:
+        UsageError: they have no task in common, or were asked different questions.
+    """
+    chosen = list(tasks) if tasks else common_tasks([first, second])
+    labels = _labels(first, second)
+    return corrected([_compare(first, second, task, labels, {}, seed) for task in chosen])
+
+
+def compare_all(
+    runs: Sequence[RunFolder], seed: int = 0, tasks: Sequence[str] | None = None
+) -> list[Comparison]:
+    """Each setting against the stock model; Holm's correction over all settings and tasks.
+
+    Args:
+        runs: of one model, the stock one among them.
+        seed: of resamples and permutations.
+        tasks: names of tasks; None: all that all runs have.
+
+    Raises:
+        UsageError: no stock model or no other setting among them, or as for :func:`compare`.
+    """
+    stock = next((run for run in runs if run.label == OFF), None)
+    others = [run for run in runs if run is not stock]
+    if stock is None or not others:
+        there = ", ".join(run.label for run in runs) or "nothing"
+        what = "setting beside the stock model" if stock else "stock model (off)"
+        raise UsageError(f"no {what} to compare with; there is: {there}: run that one, too")
+    chosen = list(tasks) if tasks else common_tasks(runs)
+    known: dict[tuple[int, str], Tables] = {}
+    found = []
+    for task in chosen:
+        for run in others:
+            found.append(_compare(stock, run, task, (OFF, run.label), known, seed))
+            known.pop((id(run), task), None)
+        known.clear()
+    return corrected(found)
+
+
+def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """With Holm's correction over all of them: one family each for the scores and the spreads."""
+    ps = holm([c.p for c in comparisons])
+    groups = holm([c.p_groups for c in comparisons])
+    spreads = holm([c.std_p for c in comparisons])
+    return [
+        replace(c, p_holm=p, p_groups_holm=g, std_p_holm=s)
+        for c, p, g, s in zip(comparisons, ps, groups, spreads, strict=True)
+    ]
+
+
+def common_tasks(runs: Sequence[RunFolder]) -> list[str]:
+    """Tasks whose samples all runs have, in the order of the first.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for run in runs:
+        if not run.tasks:
+            run.samples(next(iter(run.results["configs"]), ""))  # says what is missing
+    shared = [task for task in runs[0].tasks if all(task in run.tasks for run in runs)]
+    if not shared:
+        told = "; ".join(f"{run.path}: {', '.join(run.tasks)}" for run in (runs[0], runs[-1]))
+        raise UsageError(f"no task in common ({told}): run the same --tasks")
+    return shared
+
+
+def _labels(first: RunFolder, second: RunFolder) -> tuple[str, str]:
+    """Names that tell two runs apart."""
+    if first.model != second.model:
+        return f"{first.model}: {first.label}", f"{second.model}: {second.label}"
+    if first.label != second.label:
+        return first.label, second.label
+    return str(first.results_file), str(second.results_file)
+
+
+def _compare(
+    first: RunFolder,
+    second: RunFolder,
+    task: str,
+    labels: tuple[str, str],
+    known: dict[tuple[int, str], Tables],
+    seed: int,
+) -> Comparison:
+    for run in (first, second):
+        if task not in run.tasks:
+            run.samples(task)  # says what is missing
+    for run in (first, second):
+        if (id(run), task) not in known:
+            _check_versions(first, second, task)
+            known[id(run), task] = Tables(read_scores(run, task))
+    one, two = known[id(first), task], known[id(second), task]
+    _check_questions(first, second, one, two)
+    return compare_scores(one, two, labels, seed)
+
+
+def _check_versions(first: RunFolder, second: RunFolder, task: str) -> None:
+    """Refuses a task that is not the same in both: its version, and what its pictures are of.
+
+    Raises:
+        UsageError: they differ.
+    """
+
+    def facts(run: RunFolder) -> dict[str, Any]:
+        metadata = run.results["configs"].get(task, {}).get("metadata")
+        own = metadata if isinstance(metadata, dict) else {}
+        return {"version": run.results.get("versions", {}).get(task), **own}
+
+    one, two = facts(first), facts(second)
+    for name in {**one, **two}:
+        if one.get(name) != two.get(name):
+            raise UsageError(
+                f"{task}: different {name} ({one.get(name)} in {first.path}, {two.get(name)} in "
+                f"{second.path}), so other questions: run one of them again with the other's"
+            )
+
+
+def _check_questions(first: RunFolder, second: RunFolder, one: Tables, two: Tables) -> None:
+    """Refuses runs that were not asked the same, or whose scores are not of the same metric.
+
+    Raises:
+        UsageError: they differ.
+    """
+    a, b, task = one.scores, two.scores, one.scores.task
+    where = f"{first.path} and {second.path}"
+    if len(a.questions) != len(b.questions):
+        raise UsageError(
+            f"{task}: {len(a.questions)} documents against {len(b.questions)} in {where}: run both "
+            "with the same --limit"
+        )
+    if a.metric != b.metric:
+        raise UsageError(
+            f"{task}: scored by {a.metric} and by {b.metric} in {where}: run one again"
+        )
+    if a.questions != b.questions:
+        number = next(i for i, q in enumerate(a.questions) if q != b.questions[i])
+        options = [run.results["configs"][task].get("dataset_kwargs") for run in (first, second)]
+        why = f" (dataset_kwargs {options[0]} and {options[1]})" if options[0] != options[1] else ""
+        raise UsageError(
+            f"{task}: different questions in {where}, from document {number} on{why}: run both on "
+            "the same data, with the same prompt"
+        )
