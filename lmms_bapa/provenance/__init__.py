@@ -1,0 +1,1 @@
+"""Where results come from: manifests, and doing a run again."""
