@@ -1,0 +1,1 @@
+"""Sweeps: every setting of a grid on one loaded model; knows the harness side."""

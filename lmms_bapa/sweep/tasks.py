@@ -1,0 +1,61 @@
+"""Loads the tasks of a sweep once before anything else, to know that they can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lmms_eval.evaluator_utils import get_sample_size, get_task_list
+from lmms_eval.tasks import TaskManager, get_task_dict
+from tenacity import RetryError
+
+from lmms_bapa.errors import UsageError
+from lmms_bapa.provenance.manifest_format import TaskFacts
+from lmms_bapa.validation import reason
+
+GENERATION = "generate_until"
+
+
+def load_tasks(names: Sequence[str], manager: TaskManager) -> list[Any]:
+    """The task objects behind names of tasks and groups.
+
+    Raises:
+        UsageError: one cannot be loaded, or is not for chat adapters that generate.
+    """
+    found: list[Any] = []
+    for name in names:
+        try:
+            outputs = get_task_list(get_task_dict([name], manager, "chat"))
+        except UsageError:
+            raise
+        except Exception as error:
+            cause = error.last_attempt.exception() if isinstance(error, RetryError) else error
+            said = reason(cause if isinstance(cause, Exception) else error)
+            raise UsageError(f"task {name}: cannot be loaded ({said})") from error
+        found += [output.task for output in outputs]
+    for task in found:
+        if task.OUTPUT_TYPE != GENERATION:
+            raise UsageError(
+                f"task {task.config.task}: is scored by {task.OUTPUT_TYPE}, and the adapters only "
+                "generate: leave it out"
+            )
+    return found
+
+
+def questions(task: Any, limit: float | None) -> int:
+    """How many replies a task takes."""
+    total = len(task.eval_docs)
+    asked = get_sample_size(task, limit)
+    return (total if asked is None else min(asked, total)) * int(task.config.repeats or 1)
+
+
+def facts(tasks: Sequence[Any]) -> dict[str, TaskFacts]:
+    """What identifies the tasks before they are run."""
+    return {
+        task.config.task: TaskFacts(
+            version=task.VERSION,
+            metadata=task.config.metadata,
+            documents={"original": len(task.eval_docs)},
+        )
+        for task in tasks
+    }

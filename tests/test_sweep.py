@@ -1,0 +1,209 @@
+"""A sweep gives what separate runs give, and goes on where it was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from lmms_bapa.provenance.manifest import read_manifest
+from lmms_bapa.results.folders import read_runs
+from lmms_bapa.sweep.config import SweepConfig, read_config
+from lmms_bapa.sweep.progress import SweepProgress
+from lmms_bapa.sweep.runner import sweep
+
+from .harness_runs import command_line
+
+TASK = "spatial_probe_lite"
+LIMIT, BATCH = 36, 8
+BATCHES = 5  # a setting's
+GIVEN: dict[str, Any] = {
+    "model_args": "pretrained=micro-llava,device=cpu",
+    "tasks": TASK,
+    "grid": {"agci_lambda": [0, 0.5], "bapa": [False, True]},
+    "limit": LIMIT,
+    "batch_size": BATCH,
+}
+LABELS = ["off", "bapa=true", "agci_lambda=0.5", "agci_lambda=0.5,bapa=true"]
+# In which two runs of the same thing differ.
+CHANCE = {"date", "start_time", "end_time", "total_evaluation_time_seconds", "git_branch"}
+
+
+class Counter(SweepProgress):
+    """Counts what the model answered and what was known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.known = 0
+
+    def answered(self, count: int, now: bool) -> None:
+        super().answered(count, now)
+        if now:
+            self.now += count
+        else:
+            self.known += count
+
+
+def config(**changes: Any) -> SweepConfig:
+    return read_config(None, GIVEN | changes)
+
+
+def run(output: Path, **changes: Any) -> Counter:
+    counter = Counter()
+    sweep(config(**changes), output, counter)
+    return counter
+
+
+def tables(folder: Path) -> dict[str, Any]:
+    """Everything that is left and is no matter of chance, by setting."""
+    found = {}
+    for each in read_runs(folder):
+        results = {k: v for k, v in each.results.items() if k not in CHANCE}
+        results["config"] = {k: v for k, v in results["config"].items() if "cli_args" not in k}
+        results["configs"] = {k: v["metadata"] for k, v in results["configs"].items()}
+        found[each.label] = results, {task: each.samples(task) for task in each.tasks}
+    return found
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quiet() -> Iterator[None]:
+    logger.remove()
+    yield
+    logger.add(sys.stderr)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep that nothing interrupted."""
+    output = tmp_path_factory.mktemp("sweep") / "whole"
+    counter = run(output)
+    assert (counter.now, counter.known) == (4 * LIMIT, 0)
+    return output
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_each_setting_is_as_from_a_separate_command(
+    label: str, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = "" if label == "off" else f",{label}"
+    arguments = ["--model", "hf_bapa", "--model_args", GIVEN["model_args"] + options]
+    arguments += ["--tasks", TASK, "--limit", str(LIMIT), "--batch_size", str(BATCH)]
+    command_line(monkeypatch, *arguments, "--log_samples", "--output_path", str(tmp_path))
+    (separate,) = tables(tmp_path).values()
+    assert tables(whole)[label] == separate
+    assert len(separate[1][TASK]) == LIMIT
+    layout = [p.parent.name for p in (tmp_path).rglob("*_results.json")]
+    assert layout == [p.parent.name for p in (whole / label).rglob("*_results.json")]
+
+
+def test_the_settings_differ(whole: Path) -> None:
+    said = {
+        label: [sample["filtered_resps"] for sample in samples[TASK]]
+        for label, (_, samples) in tables(whole).items()
+    }
+    assert list(said) == ["off", "agci_lambda=0.5", "agci_lambda=0.5,bapa=true", "bapa=true"]
+    assert said["off"] != said["bapa=true"]
+    margins = [
+        [sample["margin"] for sample in samples[TASK]] for _, samples in tables(whole).values()
+    ]
+    assert all(one != other for i, one in enumerate(margins) for other in margins[:i])
+
+
+def test_every_folder_says_what_it_is(whole: Path) -> None:
+    manifest = read_manifest(whole)
+    assert manifest is not None
+    assert manifest.kind == "sweep"
+    assert list(manifest.outcomes) == LABELS
+    assert not manifest.mixed
+    assert read_config(whole / "sweep.yaml", {}) == config()
+    for label in LABELS:
+        one = read_manifest(whole / label)
+        assert one is not None
+        assert one.outcomes == {label: manifest.outcomes[label]}
+
+
+def test_a_finished_sweep_is_left_alone(whole: Path) -> None:
+    before = {k: v for k, v in files(whole).items() if k != "manifest.json"}
+    counter = run(whole)
+    assert (counter.now, counter.known) == (0, 0)
+    assert {k: v for k, v in files(whole).items() if k != "manifest.json"} == before
+
+
+def test_a_larger_grid_adds_settings(whole: Path, tmp_path: Path) -> None:
+    output = tmp_path / "larger"
+    shutil.copytree(whole, output)
+    counter = run(output, grid={"agci_lambda": [0, 0.5, 1], "bapa": [False, True]})
+    assert counter.now == 2 * LIMIT
+    assert len(read_runs(output)) == 6
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from lmms_bapa.harness.journal import Journal
+from lmms_bapa.sweep.runner import sweep
+from lmms_bapa.sweep.config import read_config
+from lmms_bapa.sweep.progress import SweepProgress
+
+left, record = int(sys.argv[3]), Journal.record
+
+def last_words(self, batch, replies):
+    global left
+    record(self, batch, replies)
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Journal.record = last_words
+sweep(read_config(None, json.loads(sys.argv[1])), Path(sys.argv[2]), SweepProgress())
+"""
+
+
+def test_a_killed_sweep_goes_on(whole: Path, tmp_path: Path) -> None:
+    output, batches = tmp_path / "killed", BATCHES + 3
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, json.dumps(GIVEN), str(output), str(batches)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert [p.parent.name for p in output.glob("*/manifest.json")] == ["off"]
+    torn = output / "bapa=true" / "answers.jsonl"
+    assert len(torn.read_bytes().splitlines()) == 3
+    torn.write_bytes(torn.read_bytes()[:-10])  # killed while it wrote the third batch
+
+    counter = run(output)
+    assert (counter.now, counter.known) == (3 * LIMIT - 2 * BATCH, 2 * BATCH)
+    assert tables(output) == tables(whole)
+
+
+def test_killed_while_saving_it_asks_nothing_again(whole: Path, tmp_path: Path) -> None:
+    output = tmp_path / "saving"
+    shutil.copytree(whole, output)
+    setting = output / "agci_lambda=0.5"
+    (setting / "manifest.json").unlink()
+    (output / "manifest.json").unlink()
+    (log,) = setting.rglob("*_samples_*.jsonl")
+    log.write_bytes(log.read_bytes()[:5000])
+    (setting / "submissions").mkdir()
+    counter = run(output)
+    assert (counter.now, counter.known) == (0, LIMIT)
+    assert tables(output) == tables(whole)
+    assert not log.exists() or log.stat().st_size > 5000
+    assert not (setting / "submissions").exists()
+    assert len(list(setting.rglob("*_results.json"))) == 1
