@@ -19,6 +19,7 @@ class Preset(BaseModel):
         model_types: the architectures that it is for; none: any.
         fallback_template: Jinja chat template for checkpoints that have none.
         model_args: default ``model_args``.
+        evidence: what ``lmms-bapa calibrate`` found; for people, nothing reads it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -26,6 +27,7 @@ class Preset(BaseModel):
     model_types: list[str] = Field(default_factory=list)
     fallback_template: str | None = None
     model_args: dict[str, Any] = Field(default_factory=dict)
+    evidence: dict[str, Any] = Field(default_factory=dict)
 
 
 def load_preset(path: Path) -> Preset:

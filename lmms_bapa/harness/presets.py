@@ -1,11 +1,13 @@
 """Named adapters: each YAML of ``model_configs/`` is one ``--model`` name.
 
 The harness asks for a class by its dotted path; ``lmms_bapa.harness.presets.<name>`` makes it from
-the YAML of that name, so that a new adapter is a new file and no code.
+the YAML of that name, so that a new adapter is a new file and no code. YAMLs of one's own are found
+in the folder that the environment variable ``LMMS_BAPA_MODEL_CONFIGS`` names.
 """
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +18,24 @@ if TYPE_CHECKING:
     from lmms_bapa.harness.adapter import HFBapa
 
 
+OWN_CONFIGS = "LMMS_BAPA_MODEL_CONFIGS"
+
+
+def _folders() -> list[Path]:
+    """Where adapters are described; a name of ours stays ours."""
+    own = os.environ.get(OWN_CONFIGS)
+    return [folder("model_configs"), *([Path(own)] if own else [])]
+
+
 def preset_names() -> list[str]:
     """The names of all adapters."""
-    return sorted(p.stem for p in folder("model_configs").glob("*.yaml"))
+    return sorted({path.stem for place in _folders() for path in place.glob("*.yaml")})
 
 
 def preset_path(name: str) -> Path:
     """The YAML of an adapter."""
-    return folder("model_configs") / f"{name}.yaml"
+    paths = [place / f"{name}.yaml" for place in _folders()]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 @cache

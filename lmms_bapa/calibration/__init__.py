@@ -1,0 +1,1 @@
+"""Chooses a setting on a held-out split of the probe."""
