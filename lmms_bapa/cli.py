@@ -8,11 +8,16 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from lmms_bapa import __version__, probe_cli
 from lmms_bapa.cli_errors import usage_errors
-from lmms_bapa.embedded import EMBEDDED
+from lmms_bapa.commands.calibrate import calibrate
+from lmms_bapa.commands.compare import compare
+from lmms_bapa.commands.demo import demo
+from lmms_bapa.commands.power import power
+from lmms_bapa.commands.report import report
+from lmms_bapa.commands.reproduce import reproduce
+from lmms_bapa.commands.sweep import sweep
 from lmms_bapa.errors import UsageError
 
 app = typer.Typer(
@@ -44,46 +49,7 @@ def main(
     del version
 
 
-@app.command()
-def demo(
-    output: Annotated[Path, typer.Option(help="Folder for results and the picture.")] = Path(
-        "demo"
-    ),
-    model: Annotated[
-        list[str] | None,
-        typer.Option(help="Embedded model; may be given again. Default: the two biased ones."),
-    ] = None,
-    task: Annotated[str, typer.Option(help="The probe that is asked.")] = "spatial_probe_lite",
-    limit: Annotated[
-        int | None, typer.Option(min=18, help="Questions per run; 18 are one group.")
-    ] = None,
-) -> None:
-    """Shows what BaPA and AGCI do to small models with a planted bias."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    from lmms_bapa.plots.heatmaps import require_matplotlib, save_heat_maps
-
-    with usage_errors():
-        require_matplotlib()
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--output {output}: {error.strerror}") from error
-        with console.status("loading the harness"):
-            from lmms_bapa.runs import demo as run
-            from lmms_bapa.runs.quiet import quiet_harness
-        models = model or run.DEFAULT_MODELS
-        bar = Progress(*Progress.get_default_columns(), console=console)
-        with quiet_harness(), bar as progress:
-            rows = run.compare(models, task, output, progress, limit)
-        picture = save_heat_maps(run.heat_maps(rows), output / "heat_maps.png")
-    questions = f"{limit} questions of {task}" if limit else task
-    console.print(run.comparison_table(rows, f"{questions}, in %"))
-    for name in models:
-        if name in EMBEDDED:
-            console.print(f"{name}: {EMBEDDED[name]}.", highlight=False)
-    console.print(
-        f"Heat maps: {picture}\nResults in the harness's format: {output}", soft_wrap=True
-    )
+app.command()(demo)
 
 
 @app.command()
@@ -238,3 +204,11 @@ def verify(
         console.print(f"Report: {output}", soft_wrap=True)
     if any(f.verdict == "FAIL" for f in findings):
         raise typer.Exit(1)
+
+
+app.command()(sweep)
+app.command()(calibrate)
+app.command()(report)
+app.command()(compare)
+app.command()(reproduce)
+app.command()(power)

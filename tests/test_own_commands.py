@@ -16,32 +16,37 @@ from lmms_bapa.cli import app
 def test_the_demo_compares_and_draws(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["demo", "--output", str(tmp_path / "d"), "--limit", "18"])
     assert result.exit_code == 0, result.output
-    for word in ("micro-llava-start", "BaPA centred", "AGCI λ = 0.3", "heat_maps.png"):
+    for word in ("micro-llava-start", "BaPA centred", "AGCI 0.3", "heat_maps.png"):
         assert word in result.output
     with Image.open(tmp_path / "d" / "heat_maps.png") as picture:
         assert min(picture.size) > 300
     runs = sorted(p.relative_to(tmp_path / "d") for p in (tmp_path / "d").rglob("*_results.json"))
-    assert len(runs) == 8
+    assert len(runs) == 12
     found = [json.loads((tmp_path / "d" / r).read_text()) for r in runs]
     cells = {
         f["config"]["model_args"]: f["results"]["spatial_probe_lite"]["cell_accuracy,none"]
         for f in found
     }
-    assert len(cells) == 8
+    assert len(cells) == 12
     assert "pretrained=micro-llava-start,bapa=true,bapa_anchor=center" in cells
+    for model in ("micro-llava", "micro-llava-start"):
+        assert (tmp_path / "d" / model / "report" / "index.html").is_file()
     for model in ("pretrained=micro-llava", "pretrained=micro-llava-start"):
-        assert cells[f"{model},bapa=true"] != cells[model]  # the setting was really switched
+        assert (
+            cells[f"{model},bapa=true,bapa_anchor=paper"] != cells[model]
+        )  # the setting was really switched
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--task", "spatial_prob"], "unknown task 'spatial_prob': did you mean spatial_probe?"),
+        (["--task", "spatial_prob"], "unknown probe 'spatial_prob': did you mean spatial_probe?"),
         (
             ["--model", "micro-llama"],
             "pretrained=micro-llama: unknown model: did you mean micro-llava?",
         ),
-        (["--output", "/proc/nowhere"], "--output /proc/nowhere: No such file or directory"),
+        (["--task", "pope"], "unknown probe 'pope': "),
+        (["--output", "/proc/nowhere"], "--output /proc/nowhere/micro-llava: cannot be written to"),
     ],
 )
 def test_a_wrong_demo_is_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:

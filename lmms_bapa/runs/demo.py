@@ -1,31 +1,30 @@
-"""The comparison that makes the point: two planted biases, four settings, one process."""
+"""The comparison that makes the point: models with a planted bias, one sweep and report each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lmms_eval.tasks import TaskManager
 from rich import box
-from rich.progress import Progress
 from rich.table import Table
 
+from lmms_bapa import resources
 from lmms_bapa.errors import UsageError
-from lmms_bapa.harness.adapter import HFBapa
-from lmms_bapa.harness.discovery import register_tasks
 from lmms_bapa.harness.loading import locate
-from lmms_bapa.runs.evaluate import model_args_text, run_setting
+from lmms_bapa.results.folders import OFF, read_runs
+from lmms_bapa.sweep.config import SweepConfig
+from lmms_bapa.sweep.folder import check_place
+from lmms_bapa.sweep.progress import SweepProgress
+from lmms_bapa.sweep.runner import sweep
 from lmms_bapa.validation import nearest
 
-DEFAULT_TASK = "spatial_probe_lite"
 DEFAULT_MODELS = ("micro-llava", "micro-llava-start")
-SETTINGS: dict[str, dict[str, Any]] = {
-    "off": {},
-    "BaPA": {"bapa": True},
-    "BaPA centred": {"bapa": True, "bapa_anchor": "center"},
-    "AGCI λ = 0.3": {"agci_lambda": 0.3},
+GRID: dict[str, list[Any]] = {
+    "bapa": [False, True],
+    "bapa_anchor": ["paper", "center"],
+    "agci_lambda": [0, 0.3],
 }
 COLUMNS = {
     "balanced_accuracy": "balanced\naccuracy",
@@ -53,43 +52,64 @@ class Row:
 
 
 def compare(
-    models: Sequence[str], task: str, output: Path, progress: Progress, limit: int | None = None
+    models: Sequence[str],
+    task: str,
+    output: Path,
+    progress: SweepProgress,
+    limit: int | None = None,
 ) -> list[Row]:
-    """Runs every setting on every model.
+    """Sweeps every model; what an earlier, equal demo finished is kept.
 
     Args:
         models: names of embedded models, or any other ``pretrained``.
         task: one of our probes.
-        output: each run gets a folder ``<output>/<model>/<setting>``, in the harness's layout.
+        output: each model gets a folder there, see :func:`folder_of`.
         progress: shows what is run.
         limit: questions per run, or None for all.
 
     Returns:
-        The rows, in the order of ``models`` and ``SETTINGS``.
+        The rows, in the order of ``models``, the stock model first.
 
     Raises:
         UsageError: an unknown task, or a model that cannot be loaded.
     """
-    register_tasks()
-    manager = TaskManager(include_defaults=False)
-    if task not in manager.all_tasks:
-        raise UsageError(f"unknown task {task!r}: {nearest(task, manager.all_tasks)}")
+    probes = [path.stem for path in (resources.folder("tasks") / "spatial_probe").glob("*.yaml")]
+    if task not in probes:
+        raise UsageError(f"unknown probe {task!r}: {nearest(task, probes)}")
     for model in models:
         locate(model)
-    bar = progress.add_task("", total=len(models) * len(SETTINGS))
+    check_place(output)
     rows = []
     for model in models:
-        adapter = HFBapa(pretrained=model, batch_size=BATCH)
-        adapter.keep_loaded = True
-        for setting, options in SETTINGS.items():
-            progress.update(bar, description=f"{model}, {setting}")
-            place = output / Path(model).name / (model_args_text(options) or "off")
-            results = run_setting(adapter, options, [task], manager, place, limit)
-            found = results["results"][task]
+        config = SweepConfig(
+            model_args={"pretrained": model},
+            tasks=[task],
+            grid=GRID,
+            limit=limit,
+            batch_size=BATCH,
+        )
+        folder = folder_of(output, model)
+        sweep(config, folder, progress)
+        for run in sorted(read_runs(folder), key=lambda run: len(run.settings)):
+            found = run.results["results"][task]
             figures = {key.split(",")[0]: value for key, value in found.items()}
-            rows.append(Row(model, setting, figures))
-            progress.advance(bar)
+            rows.append(Row(model, setting_name(run.settings), figures))
     return rows
+
+
+def folder_of(output: Path, model: str) -> Path:
+    """Where the sweep of a model is."""
+    return output / Path(model).name
+
+
+def setting_name(options: Mapping[str, str]) -> str:
+    """How the table calls a setting of the demo."""
+    centred, agci = options.get("bapa_anchor") == "center", "agci_lambda" in options
+    if "bapa" not in options:
+        return f"AGCI {options['agci_lambda']}" if agci else OFF
+    if agci:
+        return "centred + AGCI" if centred else "BaPA + AGCI"
+    return "BaPA centred" if centred else "BaPA"
 
 
 def comparison_table(rows: Sequence[Row], title: str) -> Table:
@@ -99,9 +119,10 @@ def comparison_table(rows: Sequence[Row], title: str) -> Table:
     table.add_column("setting", no_wrap=True)
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right", no_wrap=True)
-    for i, row in enumerate(rows):
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
         figures = [f"{100 * row.figures[key]:.1f}" for key in COLUMNS]
-        table.add_row(row.model, row.setting, *figures, end_section=(i + 1) % len(SETTINGS) == 0)
+        ends = following is None or following.model != row.model
+        table.add_row(row.model, row.setting, *figures, end_section=ends)
     return table
 
 
