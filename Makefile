@@ -34,6 +34,8 @@ bench: $(VENV)/.installed  ## Cost of the hooks, speed and memory: ratios measur
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.expansion
 	$(BIN)/python -m benchmarks.two_processes
+	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.kills
 
 train: $(VENV)/.installed  ## Trains the four embedded models again, into build/weights.
 	$(BIN)/python -m lmms_bapa.embedded.train --out build/weights
