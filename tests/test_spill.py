@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loguru import logger
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from lmms_bapa.errors import UsageError
@@ -140,6 +141,15 @@ def test_a_file_that_is_not_what_was_written_is_an_error(damage: str, tmp_path: 
     store.close()
 
 
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    """What is said meanwhile."""
+    said: list[str] = []
+    sink = logger.add(lambda message: said.append(message.record["message"]), level="WARNING")
+    yield said
+    logger.remove(sink)
+
+
 @contextmanager
 def small_disk(size: int) -> Iterator[None]:
     """The system refuses to write files beyond this size, as on a full disk."""
@@ -151,21 +161,44 @@ def small_disk(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-    store = Spill(1024, tmp_path)
-    store.put("a", floats(1))
-    with small_disk(500), pytest.raises(UsageError, match=r"cannot be written to .*free") as caught:
-        store.put("b", floats(2))
-    assert "\n" not in str(caught.value)
-    assert str(tmp_path) in str(caught.value)
-    assert files(tmp_path) == []
+def test_on_a_full_disk_what_is_there_stays_and_the_rest_is_not_kept(
+    tmp_path: Path, warnings: list[str]
+) -> None:
+    store = Spill(2 * 1024, tmp_path)
+    for number in range(3):
+        store.put(number, floats(number))  # 0 goes to disk
+    with small_disk(500):
+        for number in range(3, 6):
+            store.put(number, floats(number))
+        for _ in range(2):  # in turn, as settings do it
+            for number in range(6):
+                found = store.get(number)
+                assert (found is None) == (number >= 3) == (number not in store)
+                assert found is None or torch.equal(found, floats(number))
+                assert store.in_memory <= 2 * 1024
+    assert len(files(tmp_path)) == 1
+    (told,) = warnings
+    assert f"nor into {tmp_path} (" in told
+    assert "\n" not in told
     store.close()
 
 
-def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_it_takes_no_more_of_the_disk_than_it_may(tmp_path: Path, warnings: list[str]) -> None:
+    store = Spill(0, tmp_path, disk_bytes=3000)
+    for number in range(4):
+        store.put(number, floats(number))
+    kept = files(tmp_path)
+    assert sum(file.stat().st_size for file in kept) <= 3000
+    assert len(kept) == len(store) == 2
+    assert "half of what was free there is in use" in warnings[0]
+    store.close()
+
+
+def test_a_folder_that_is_not_there_keeps_nothing(tmp_path: Path, warnings: list[str]) -> None:
     store = Spill(0, tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="nowhere"):
-        store.put("a", floats(1))
+    store.put("a", floats(1))
+    assert store.get("a") is None
+    assert "nowhere" in warnings[0]
 
 
 def test_the_processes_of_a_machine_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:

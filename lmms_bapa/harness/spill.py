@@ -1,13 +1,16 @@
-"""A store of tensors that is bounded in memory and goes on in a folder.
+"""A store of tensors that is bounded in memory and goes on in a folder, which is bounded, too.
 
 Entries are any nesting of tensors in lists, tuples, mappings and model outputs. What was not used
 for longest is written to disk once the memory is full, one file an entry, and read again on use.
+When the disk has no more room either, new entries are not kept: whoever finds nothing has to
+compute it again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
 from collections import OrderedDict
@@ -19,6 +22,7 @@ from typing import Any
 import psutil
 import safetensors.torch
 import torch
+from loguru import logger
 from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils import _pytree as pytree
@@ -59,13 +63,21 @@ class Spill:
     Args:
         memory_bytes: how much of the tensors may be in memory; default: a share of what is free.
         folder: where the rest goes, in a folder of its own; default: the system's temporary one.
+        disk_bytes: how much may be in that folder; default: half of what is free.
 
     Attributes:
         written: how many entries went to disk.
+        is_full: whether entries are turned away.
     """
 
-    def __init__(self, memory_bytes: int | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        memory_bytes: int | None = None,
+        folder: Path | None = None,
+        disk_bytes: int | None = None,
+    ) -> None:
         self._budget = default_memory() if memory_bytes is None else memory_bytes
+        self._disk = default_disk(folder) if disk_bytes is None else disk_bytes
         self._parent = folder
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._entries: dict[Hashable, _Entry] = {}
@@ -74,12 +86,14 @@ class Spill:
         self._in_memory = 0
         self._lock = threading.RLock()
         self.written = 0
+        self.is_full = False
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._entries
+        with self._lock:  # not while it is being decided whether there is room for it
+            return key in self._entries
 
     @property
     def in_memory(self) -> int:
@@ -87,13 +101,9 @@ class Spill:
         return self._in_memory
 
     def put(self, key: Hashable, value: Any) -> None:
-        """Keeps a copy of a value; one that is there already is left as it is.
-
-        Raises:
-            UsageError: the memory is full, and the folder cannot be written to.
-        """
+        """Keeps a copy of a value, if there is room; one that is there already is left as it is."""
         with self._lock:
-            if key in self._entries:
+            if key in self._entries or self.is_full:
                 return
             entry = self._entries[key] = _entry(value)
             self._admit(key, entry)
@@ -134,24 +144,31 @@ class Spill:
         self._resident[key] = entry
         self._in_memory += entry.size
         while self._in_memory > self._budget:
-            oldest = next(iter(self._resident.values()))
-            if oldest.file is None:
-                self._write(oldest)
-            self._resident.popitem(last=False)
-            oldest.tensors = None
-            self._in_memory -= oldest.size
+            oldest = next(iter(self._resident))
+            if self._resident[oldest].file is None and not self._write(self._resident[oldest]):
+                # Settings ask in the same order again: with the oldest gone, none would be found.
+                oldest = key
+            gone = self._resident.pop(oldest)
+            gone.tensors = None
+            self._in_memory -= gone.size
+            if gone.file is None:
+                del self._entries[oldest]
 
-    def _write(self, entry: _Entry) -> None:
+    def _write(self, entry: _Entry) -> bool:
+        """Writes an entry to disk; False if there is no room."""
+        if self.is_full:
+            return False
         assert entry.tensors is not None
         data = safetensors.torch.save(
             {str(place): t.contiguous() for place, t in entry.tensors.items()}
         )
-        folder = self._parent or tempfile.gettempdir()
         try:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(
                     prefix="pictures-", dir=self._parent, ignore_cleanup_errors=True
                 )
+            if len(data) > self._disk:
+                raise OSError("half of what was free there is in use")
             file = Path(self._folder.name, f"{self.written}.safetensors")
             half = file.with_suffix(".half")
             try:
@@ -160,18 +177,32 @@ class Spill:
             finally:
                 half.unlink(missing_ok=True)
         except OSError as error:
-            raise UsageError(
-                f"encoded pictures that do not fit into {self._budget:,} bytes of memory cannot be "
-                f"written to {folder} ({reason(error)}): free space, or choose another folder"
-            ) from error
+            self.is_full = True
+            folder = self._parent or tempfile.gettempdir()
+            logger.warning(
+                f"encoded pictures fit neither into {self._budget / 2**20:,.0f} MiB of memory nor "
+                f"into {folder} ({reason(error)}): the rest is encoded again for each setting"
+            )
+            return False
         entry.file, entry.digest = file, hashlib.sha256(data).digest()
         self.written += 1
+        self._disk -= len(data)
+        return True
 
 
 def default_memory() -> int:
     """A quarter of the memory that is free now, shared by the processes of this machine."""
     processes = max(1, int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
     return int(psutil.virtual_memory().available) // 4 // processes
+
+
+def default_disk(folder: Path | None) -> int:
+    """Half of what is free in a folder now, shared by the processes of this machine."""
+    processes = max(1, int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+    try:
+        return shutil.disk_usage(folder or tempfile.gettempdir()).free // 2 // processes
+    except OSError:  # writing to it will say what is wrong
+        return 0
 
 
 def _entry(value: Any) -> _Entry:
