@@ -1,4 +1,4 @@
-"""How commands end on a user's mistake."""
+"""How commands end on a user's mistake, and when they are interrupted."""
 
 from __future__ import annotations
 
@@ -19,3 +19,18 @@ def usage_errors() -> Iterator[None]:
     except UsageError as error:
         print(f"lmms-bapa: error: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
+
+
+@contextmanager
+def interruptible(advice: str) -> Iterator[None]:
+    """Ends the command on Ctrl-C: one line, status 130, as a shell has it.
+
+    Args:
+        advice: how to go on; empty for processes that are not to speak.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if advice:
+            print(f"lmms-bapa: interrupted: {advice}", file=sys.stderr)
+        raise typer.Exit(130) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -162,8 +163,12 @@ def test_a_tokenizer_saved_with_truncation_cuts_nothing_off(qwen: str, tmp_path:
     backend = tokenizer.backend_tokenizer
     backend.enable_truncation(max_length=8)
     backend.save(str(tmp_path / "tokenizer.json"))
+    settings = tmp_path / "tokenizer_config.json"
+    told = json.loads(settings.read_text()) | {"truncation": True, "max_length": 8}
+    settings.write_text(json.dumps(told))
+    # Of a fresh one: the first call of a tokenizer takes it off again.
+    assert AutoTokenizer.from_pretrained(tmp_path).backend_tokenizer.truncation is not None
     cutting = presets.hf_bapa(pretrained=str(tmp_path), device="cpu")
-    assert cutting.tokenizer.backend_tokenizer.truncation is not None
     assert reply(cutting) == reply(presets.hf_bapa(pretrained=qwen, device="cpu"))
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
 from lmms_bapa.cli import app
+from lmms_bapa.harness.journal import Journal
+from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.sweep.progress import SweepProgress, span
+from lmms_bapa.sweep.table import PREFERRED, sweep_tables
 
 ARGUMENTS = [
     *("--model_args", "pretrained=micro-llava,device=cpu", "--tasks", "spatial_probe_lite"),
@@ -46,6 +53,50 @@ def test_a_sweep_shows_its_settings_side_by_side(tmp_path: Path) -> None:
     other = CliRunner().invoke(app, [*again, "--limit", "36"])
     assert other.exit_code == 2
     assert "holds a sweep with another limit (18 there, 36 here)" in other.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["sweep", *without("--batch_size"), "--batch_size", "6"]
+    arguments += ["--output", str(tmp_path / "x")]
+    record = Journal.record
+
+    def pressed(self: Journal, batch: Any, replies: Any) -> None:
+        record(self, batch, replies)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as keys:
+        keys.setattr(Journal, "record", pressed)
+        result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == (
+        "lmms-bapa: interrupted: give the same command again, which goes on where it was"
+    )
+    assert (tmp_path / "x" / "off" / "answers.jsonl").read_bytes().count(b"\n") == 1
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+
+
+def test_no_number_is_cut_off_in_a_narrow_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = dict.fromkeys(PREFERRED, 0.123)
+    results = {"spatial_probe": {f"{name},none": value for name, value in figures.items()}}
+    texts = ["agci_lambda=0.3,bapa=true,bapa_anchor=center", "agci_lambda=auto,bapa=true"]
+    runs = [
+        RunFolder(
+            tmp_path / "results.json",
+            {"results": results, "configs": {}, "config": {"model_args": text}},
+        )
+        for text in texts
+    ]
+    monkeypatch.setattr("lmms_bapa.sweep.table.read_runs", lambda path: runs)
+    console = Console(width=80, record=True, file=io.StringIO())
+    for table in sweep_tables(tmp_path):
+        console.print(table)
+    shown = console.export_text()
+    assert shown.count("0.123") == len(texts) * len(PREFERRED)
+    assert "\u2026" not in shown  # the sign of something cut off
+    for option in ("agci_lambda=0.3,", "bapa_anchor=center", "consistency"):
+        assert option in shown
 
 
 @pytest.mark.parametrize(

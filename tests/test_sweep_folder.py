@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
+import multiprocessing
 import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +16,7 @@ import pytest
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.provenance.manifest import Manifest, ModelFacts, TaskFacts
-from lmms_bapa.sweep.config import SweepConfig, read_config, write_whole
+from lmms_bapa.sweep.config import SweepConfig, read_config
 from lmms_bapa.sweep.folder import SweepFolder, check_place, check_room, held
 from lmms_bapa.sweep.plan import Setting
 
@@ -184,16 +188,26 @@ def test_a_setting_is_finished_by_its_manifest(begun: SweepFolder) -> None:
     assert begun.is_finished(STOCK)
 
 
-def test_a_file_is_written_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "sweep.yaml"
-    write_whole(target, "first")
+@pytest.mark.parametrize("moment", range(1, 4))
+def test_a_sweep_that_was_killed_while_it_began_goes_on(tmp_path: Path, moment: int) -> None:
+    def killed() -> None:
+        calls = itertools.count(1)
 
-    def broken(*paths: Any) -> None:
-        raise OSError("no space")
+        def watch(event: str, _: Any) -> None:
+            # Two files are put in place, then the folder of the pictures is made.
+            if event in ("os.rename", "os.mkdir") and next(calls) == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(os, "replace", broken)
-    with pytest.raises(OSError, match="no space"):
-        write_whole(target, "second")
-    assert [p.read_text() for p in tmp_path.iterdir()] == ["first"]
+        with held(tmp_path) as folder:
+            sys.addaudithook(watch)
+            folder.begin(config(), conditions())
+
+    process = multiprocessing.get_context("fork").Process(target=killed)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with held(tmp_path) as folder:
+        folder.check(config())
+        folder.begin(config(), conditions())
+    names = {".lock", ".pictures", "conditions.json", "sweep.yaml"}
+    assert {p.name for p in tmp_path.iterdir()} == names

@@ -105,6 +105,8 @@ def test_a_grid_of_another_form_is_one_line(texts: list[str], line: str) -> None
         ({"model_args": "pretrained=x,batch_size=2"}, "give it as --batch_size"),
         ({"model_args": "pretrained=x,agci_lambda=1"}, "agci_lambda is given twice"),
         ({"tasks": ""}, "--tasks is missing"),
+        ({"tasks": " ,"}, "--tasks is missing"),
+        ({"gen_kwargs": "sampled"}, "--gen_kwargs sampled: should be KEY=VALUE"),
         ({"grid": {}}, "--grid is missing"),
         ({"grid": {"bapa": []}}, "--grid bapa: no values"),
         ({"limit": 0}, "limit=0: should be greater than 0"),
@@ -155,6 +157,8 @@ def test_the_resolved_configuration_gives_the_same_sweep_again(tmp_path: Path) -
         ("[1, 2", "not YAML"),
         ("- a\n- b", "expected a mapping of model"),
         ("tsks: a", "unknown option 'tsks'"),
+        ("task: a", "unknown option 'task': did you mean tasks?"),
+        ("output: a", "unknown option 'output': give the folder on the command line"),
     ],
 )
 def test_a_wrong_yaml_is_one_line(tmp_path: Path, text: str | None, line: str) -> None:
@@ -166,6 +170,15 @@ def test_a_wrong_yaml_is_one_line(tmp_path: Path, text: str | None, line: str) -
     assert line in str(caught.value)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_in_place_of_a_yaml_is_told_how_to_go_on(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_config(tmp_path, GIVEN)
+    assert str(caught.value) == (
+        f"{tmp_path}: a folder: give a YAML; to go on in it, "
+        f"lmms-bapa sweep {tmp_path}/sweep.yaml --output {tmp_path}"
+    )
 
 
 def test_a_new_intervention_may_stand_in_a_grid_at_once() -> None:

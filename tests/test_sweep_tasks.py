@@ -101,6 +101,12 @@ def test_a_task_is_counted_as_it_will_be_asked(tasks: Path) -> None:
     assert questions(sent, 100) == 4
 
 
+def test_a_task_that_is_in_a_group_too_is_counted_once(tasks: Path) -> None:
+    (tasks / "both.yaml").write_text("group: both\ntask: [base, sent]\n")
+    found = load_tasks(["both", "sent"], manager(tasks))
+    assert [task.config.task for task in found] == ["base", "sent"]
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [

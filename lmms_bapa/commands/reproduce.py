@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from lmms_bapa.cli_errors import usage_errors
+from lmms_bapa.cli_errors import interruptible, usage_errors
 from lmms_bapa.errors import UsageError
 from lmms_bapa.startup import uncollected
 
@@ -66,7 +66,10 @@ def reproduce(
                 f"weights differ: {task.other_weights[0].partition(': ')[2]}: get the recorded "
                 "ones back, or see what these answer with --anyway"
             )
-        with SweepProgress(console) as progress, quiet_harness():
+        advice = "single settings begin anew: give another --output"
+        if task.config is not None:
+            advice = f"to go on, give the same command with --output {task.output}"
+        with interruptible(advice), SweepProgress(console) as progress, quiet_harness():
             results, apart = run(task, progress)
     _tell("Not as it was: ", apart)
     for result in results:

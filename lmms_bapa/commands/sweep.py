@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lmms_bapa.cli_errors import usage_errors
+from lmms_bapa.cli_errors import interruptible, usage_errors
 from lmms_bapa.errors import UsageError
 from lmms_bapa.startup import uncollected
 
@@ -17,7 +17,10 @@ from lmms_bapa.startup import uncollected
 def sweep(
     config: Annotated[
         Path | None,
-        typer.Argument(help="YAML with the options below as keys; options given here replace its."),
+        typer.Argument(
+            help="YAML with the options below, except --output, as keys; options given here "
+            "replace its."
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="Adapter, as after lmms-eval --model. Default: hf_bapa.")
@@ -69,7 +72,8 @@ def sweep(
     # Under a launcher one process speaks for all.
     is_first = int(os.environ.get("RANK", 0)) == 0
     console = Console() if is_first else None
-    with usage_errors():
+    advice = "give the same command again, which goes on where it was" if is_first else ""
+    with usage_errors(), interruptible(advice):
         with uncollected():
             from lmms_bapa.sweep.config import parse_grid, read_config
 
@@ -100,7 +104,8 @@ def sweep(
         return
     from lmms_bapa.sweep.table import sweep_tables
 
-    for table in sweep_tables(output):
-        console.print(table)
+    with usage_errors():
+        for table in sweep_tables(output):
+            console.print(table)
     console.print(f"Results in the harness's format: {output}", soft_wrap=True, highlight=False)
     console.print(f"Report: lmms-bapa report {output}", soft_wrap=True, highlight=False)

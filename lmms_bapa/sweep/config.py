@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from lmms_eval.utils import simple_parse_args_string
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lmms_bapa.errors import UsageError
-from lmms_bapa.validation import one_line
+from lmms_bapa.validation import nearest, one_line
 
 
 class SweepConfig(BaseModel):
@@ -111,16 +109,25 @@ def read_config(path: Path | None, given: Mapping[str, Any]) -> SweepConfig:
     content: Any = {} if path is None else _load(path)
     if not isinstance(content, dict):
         raise UsageError(f"{path}: expected a mapping of {', '.join(SweepConfig.model_fields)}")
+    unknown = [str(key) for key in content if key not in SweepConfig.model_fields]
+    if unknown:
+        hint = nearest(unknown[0], list(SweepConfig.model_fields))
+        if unknown[0] == "output":
+            hint = "give the folder on the command line, --output runs/first"
+        raise UsageError(f"{path}: unknown option {unknown[0]!r}: {hint}")
     merged = content | {key: value for key, value in given.items() if value is not None}
     for field, example in (
         ("model_args", "pretrained=micro-llava"),
         ("tasks", "spatial_probe_lite"),
         ("grid", "agci_lambda=0,0.3"),
     ):
-        if not merged.get(field):
+        value = merged.get(field)
+        if not (value.strip(" ,") if isinstance(value, str) else value):
             raise UsageError(f"--{field} is missing: add --{field} {example}")
     if isinstance(merged["model_args"], str):
         merged["model_args"] = parse_arguments(merged["model_args"], "model_args")
+    if isinstance(merged.get("gen_kwargs"), str):
+        parse_arguments(merged["gen_kwargs"], "gen_kwargs")
     try:
         return SweepConfig(**merged)
     except ValidationError as error:
@@ -129,6 +136,11 @@ def read_config(path: Path | None, given: Mapping[str, Any]) -> SweepConfig:
 
 
 def _load(path: Path) -> Any:
+    if path.is_dir():
+        raise UsageError(
+            f"{path}: a folder: give a YAML; to go on in it, "
+            f"lmms-bapa sweep {path}/sweep.yaml --output {path}"
+        )
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -141,22 +153,3 @@ def _load(path: Path) -> Any:
 def config_text(config: SweepConfig) -> str:
     """The resolved configuration as YAML; :func:`read_config` reads it again."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file, whole or not at all.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from lmms_bapa.errors import UsageError
 from lmms_bapa.provenance.manifest_format import Manifest, differences
 from lmms_bapa.results.folders import JOURNAL, MANIFEST, SWEEP
-from lmms_bapa.sweep.config import SweepConfig, config_text, write_whole
+from lmms_bapa.sweep.config import SweepConfig, config_text
 from lmms_bapa.sweep.plan import Setting
+from lmms_bapa.whole_file import partial, write_whole
 
 CONDITIONS, LOCK, PICTURES = "conditions.json", ".lock", ".pictures"
 _OTHER = "give another --output, or delete that folder"
@@ -69,7 +70,8 @@ class SweepFolder:
         """
         file = self.path / SWEEP
         if not file.is_file():
-            others = [p.name for p in self.path.iterdir() if p.name != LOCK]
+            ours = {LOCK, partial(file).name}  # of a sweep that was killed as it began
+            others = [p.name for p in self.path.iterdir() if p.name not in ours]
             if others:
                 raise UsageError(
                     f"--output {self.path}: holds other files, such as {min(others)}: give a new "
@@ -116,10 +118,11 @@ class SweepFolder:
 
     def begin(self, config: SweepConfig, conditions: Manifest) -> None:
         """Writes down what is run, and under which conditions."""
+        # What is run comes first: by this file the folder is known as a sweep's.
+        write_whole(self.path / SWEEP, config_text(config))
+        write_whole(self.path / CONDITIONS, conditions.model_dump_json(indent=2) + "\n")
         shutil.rmtree(self.pictures, ignore_errors=True)  # of a run that was killed
         self.pictures.mkdir()
-        write_whole(self.path / CONDITIONS, conditions.model_dump_json(indent=2) + "\n")
-        write_whole(self.path / SWEEP, config_text(config))
 
     def end(self) -> None:
         """Removes what is of no use any more."""

@@ -22,7 +22,7 @@ from lmms_bapa.harness.loading import check_config, locate
 from lmms_bapa.harness.options import build_interventions, parse_options
 from lmms_bapa.provenance import manifest
 from lmms_bapa.provenance.model_facts import model_facts
-from lmms_bapa.provenance.surroundings import commit, versions
+from lmms_bapa.provenance.surroundings import sources_digest, versions
 from lmms_bapa.runs.evaluate import NotSaved, evaluate_setting, model_args_text
 from lmms_bapa.sweep.config import SweepConfig
 from lmms_bapa.sweep.folder import SweepFolder, check_place, check_room, held
@@ -64,6 +64,7 @@ def sweep(config: SweepConfig, output: Path, progress: SweepProgress) -> list[Se
             count = sum(questions(task, config.limit) for task in tasks)
             check_room(output, count * len(todo))
             if not todo and processes == 1:
+                folder.end()
                 _write_manifest(folder, plan)
                 return plan.settings
             progress.start(count * len(todo), processes)
@@ -112,7 +113,7 @@ def conditions_of(
         kind="sweep",
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
-        commit=commit()[0],
+        sources_sha256=sources_digest(),
         model_args=model_args_text(plan.loading),
         # The number of threads may follow the machine's load.
         model=model_facts(adapter).model_copy(update={"threads": None}),

@@ -50,11 +50,13 @@ def _table(task: str, runs: list[RunFolder]) -> Table | None:
     if not columns:
         return None
     table = Table(title=task, box=box.HORIZONTALS, pad_edge=False)
-    table.add_column("setting", no_wrap=True)
+    table.add_column("setting")  # broken at blanks, where a number would be cut off
     for name in columns:
         table.add_column(name.replace("_", "\n"), justify="right", vertical="bottom", no_wrap=True)
     for label, row in rows.items():
-        table.add_row(label, *(_shown(row.get(name, math.nan)) for name in columns))
+        table.add_row(
+            label.replace(",", ", "), *(_shown(row.get(name, math.nan)) for name in columns)
+        )
     return table
 
 

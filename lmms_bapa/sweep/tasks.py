@@ -17,12 +17,12 @@ GENERATION = "generate_until"
 
 
 def load_tasks(names: Sequence[str], manager: TaskManager) -> list[Any]:
-    """The task objects behind names of tasks and groups.
+    """The task objects behind names of tasks and groups, each once.
 
     Raises:
         UsageError: one cannot be loaded, or is not for chat adapters that generate.
     """
-    found: list[Any] = []
+    found: dict[str, Any] = {}
     for name in names:
         try:
             outputs = get_task_list(get_task_dict([name], manager, "chat"))
@@ -32,14 +32,14 @@ def load_tasks(names: Sequence[str], manager: TaskManager) -> list[Any]:
             cause = error.last_attempt.exception() if isinstance(error, RetryError) else error
             said = reason(cause if isinstance(cause, Exception) else error)
             raise UsageError(f"task {name}: cannot be loaded ({said})") from error
-        found += [output.task for output in outputs]
-    for task in found:
+        found |= {output.task_name: output.task for output in outputs}
+    for name, task in found.items():
         if task.OUTPUT_TYPE != GENERATION:
             raise UsageError(
-                f"task {task.config.task}: is scored by {task.OUTPUT_TYPE}, and the adapters only "
+                f"task {name}: is scored by {task.OUTPUT_TYPE}, and the adapters only "
                 "generate: leave it out"
             )
-    return found
+    return list(found.values())
 
 
 def questions(task: Any, limit: float | None) -> int:
