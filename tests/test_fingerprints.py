@@ -182,3 +182,32 @@ def test_commit_only_of_a_checkout_of_this_package(
     assert surroundings.commit() == (git("rev-parse", "HEAD"), False)
     source.write_text("a = 2\n")
     assert surroundings.commit() == (git("rev-parse", "HEAD"), True)
+
+
+def test_sources_are_the_code_and_the_tasks_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def digest() -> str:
+        surroundings.sources_digest.cache_clear()
+        return surroundings.sources_digest()
+
+    package, tasks = tmp_path / "lmms_bapa", tmp_path / "tasks"
+    package.mkdir()
+    tasks.mkdir()
+    (package / "a.py").write_text("a = 1\n")
+    (tasks / "_template").write_text("x: 1\n")
+    monkeypatch.setattr(surroundings, "_PACKAGE", package)
+    monkeypatch.setattr(surroundings, "folder", lambda name: tmp_path / name)
+    first = digest()
+    (package / "a.cpython-311.pyc").write_text("compiled")
+    (tmp_path / "README.md").write_text("told anew")
+    assert digest() == first
+    for path, text in ((package / "a.py", "a = 2\n"), (tasks / "_template", "x: 2\n")):
+        old = path.read_text()
+        path.write_text(text)
+        assert digest() != first
+        path.write_text(old)
+        assert digest() == first
+    (package / "a.py").rename(package / "b.py")
+    assert digest() != first
+    surroundings.sources_digest.cache_clear()

@@ -107,6 +107,18 @@ def test_differences_are_named() -> None:
     assert differences(first, first) == []
 
 
+def test_another_commit_of_the_same_sources_is_no_difference() -> None:
+    first = a_manifest(commit="a" * 40, dirty=False, sources_sha256="0" * 64)
+    second = a_manifest(commit="b" * 40, dirty=True, sources_sha256="0" * 64)
+    assert differences(first, second) == []
+    changed = second.model_copy(update={"sources_sha256": "1" * 64})
+    assert differences(first, changed) == [
+        "sources_sha256: 000000000000... and now 111111111111..."
+    ]
+    unknown = second.model_copy(update={"sources_sha256": None, "dirty": False})
+    assert differences(first, unknown) == [f"commit: {'a' * 40} and now {'b' * 40}"]
+
+
 def test_a_sweep_has_all_outcomes_and_says_what_is_mixed() -> None:
     on = Outcome(settings={"bapa": "true"}, answers=18, seconds=3.0)
     parts = [a_manifest(), a_manifest(versions={"torch": "2.10"}, outcomes={"bapa=true": on})]

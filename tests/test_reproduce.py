@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 
 from lmms_bapa.cli import app
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.journal import Journal
 from lmms_bapa.provenance.agreement import Change, agreement
 from lmms_bapa.provenance.manifest import read_manifest
 from lmms_bapa.provenance.recorded import record_of
@@ -102,6 +105,23 @@ def test_a_setting_by_its_own_folder(first: Path) -> None:
     assert [run.label for run in read_runs(new)] == ["bapa=true"]
 
 
+def test_ctrl_c_says_how_to_go_on(
+    first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, new = Journal.record, tmp_path / "new"
+
+    def pressed(self: Journal, batch: Any, replies: Any) -> None:
+        record(self, batch, replies)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as keys:
+        keys.setattr(Journal, "record", pressed)
+        status, said = reproduce(first, "--output", new)
+    assert status == 130
+    assert f"interrupted: to go on, give the same command with --output {new}" in said
+    assert reproduce(first, "--output", new)[0] == 0
+
+
 def test_other_weights_end_it_unless_asked_for(first: Path, tmp_path: Path) -> None:
     manifest = read_manifest(first / "off")
     assert manifest is not None
@@ -148,7 +168,8 @@ def test_a_copy_is_never_put_inside_the_run(first: Path) -> None:
         ('"num_fewshot": null', '"num_fewshot": 5', "num_fewshot=5"),
         ('"offset": 0', '"offset": 9', "offset=9"),
         ('"torch_seed": 1234', '"torch_seed": 1', "torch_seed=1"),
-        ('"model": "hf_bapa"', '"model": "llava_hf"', "no adapter of this package"),
+        # The harness names the class, too: lmms_bapa.harness.presets.hf_bapa.
+        ("hf_bapa", "llava_hf", "llava_hf, which is not found"),
         ("pretrained=micro-llava", "image_token=[REDACTED]", "blotted out"),
         ("pretrained=micro-llava", "device=cpu", "which model"),
         ('"batch_size": "6"', '"batch_size": "auto"', "not a number"),
@@ -162,6 +183,17 @@ def test_refuses_what_it_cannot_give_again(first: Path, old: str, new: str, said
     assert old in text
     results.write_text(text.replace(old, new))
     with pytest.raises(UsageError, match=said.replace("[", r"\[")):
+        plan(place)
+
+
+def test_refuses_adapters_of_the_harness(first: Path) -> None:
+    place = first / "off"
+    (place / "manifest.json").unlink()
+    (results,) = place.rglob("*_results.json")
+    content = json.loads(results.read_text())
+    content["config"] |= {"model": "llava_hf", "model_backend": "lmms_eval.models.chat.LlavaHf"}
+    results.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match="llava_hf, which is no adapter of this package"):
         plan(place)
 
 

@@ -5,8 +5,6 @@ There is no user name, no environment variable and no secret in it.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +23,15 @@ from lmms_bapa.provenance.manifest_format import (
     differences,
     label,
 )
-from lmms_bapa.provenance.surroundings import command_line, commit, hardware, versions
+from lmms_bapa.provenance.surroundings import (
+    command_line,
+    commit,
+    hardware,
+    sources_digest,
+    versions,
+)
 from lmms_bapa.validation import one_line
+from lmms_bapa.whole_file import write_whole
 
 if TYPE_CHECKING:
     from lmms_bapa.harness.adapter import HFBapa
@@ -92,6 +97,7 @@ def gather(
         versions=versions(),
         commit=found,
         dirty=is_dirty,
+        sources_sha256=sources_digest(),
         hardware=hardware(),
         adapter=adapter_name(adapter),
         model_args=config["model_args"] if model_args is None else model_args,
@@ -160,17 +166,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
         OSError: the folder cannot be written to.
     """
     path = folder / NAME
-    descriptor, name = tempfile.mkstemp(prefix=".manifest", dir=folder)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(manifest.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, manifest.model_dump_json(indent=2) + "\n")
     return path
 
 

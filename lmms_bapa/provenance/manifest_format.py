@@ -89,6 +89,7 @@ class Manifest(BaseModel):
         versions: of Python and packages.
         commit: of the checkout of this package, if it ran from one.
         dirty: whether its files differed from that commit.
+        sources_sha256: see :func:`lmms_bapa.provenance.surroundings.sources_digest`.
         hardware: the machine.
         adapter: the ``--model``.
         model_args: of the setting as a separate command would have them; of a sweep, those that
@@ -115,6 +116,7 @@ class Manifest(BaseModel):
     versions: dict[str, str | None] = {}
     commit: str | None = None
     dirty: bool | None = None
+    sources_sha256: str | None = None
     hardware: Hardware | None = None
     adapter: str | None = None
     model_args: str
@@ -146,10 +148,12 @@ def label(settings: Mapping[str, str]) -> str:
 def differences(first: Manifest, second: Manifest) -> list[str]:
     """What may make answers differ, apart from the settings: one short text each.
 
-    What one of the two does not know is no difference.
+    What one of the two does not know is no difference, nor is another commit of the same sources.
     """
     told = _changes("", first.versions, second.versions)
-    for name in ("commit", "dirty", "limit", "gen_kwargs", "batch_size", "processes"):
+    known = first.sources_sha256 and second.sources_sha256
+    code = ("sources_sha256",) if known else ("commit", "dirty")
+    for name in (*code, "limit", "gen_kwargs", "batch_size", "processes"):
         told += _changes("", {name: getattr(first, name)}, {name: getattr(second, name)})
     told += _changes("model ", first.model.model_dump(), second.model.model_dump())
     for kind in ("cpu", "gpus"):

@@ -20,7 +20,7 @@ from lmms_bapa.provenance.fingerprints import processor_digest, weights_digest
 from lmms_bapa.provenance.manifest_format import Manifest, ModelFacts, differences
 from lmms_bapa.provenance.model_facts import checkpoint_folder
 from lmms_bapa.provenance.recorded import Recorded, folder_of, record_of
-from lmms_bapa.provenance.surroundings import commit, hardware, versions
+from lmms_bapa.provenance.surroundings import commit, hardware, sources_digest, versions
 from lmms_bapa.results.folders import SWEEP, RunFolder, read_run, read_runs, unfinished
 from lmms_bapa.runs.evaluate import evaluate_setting, model_args_text
 from lmms_bapa.sweep.config import SweepConfig, read_config
@@ -109,7 +109,7 @@ def plan(
 
 
 def _find(label: str, found: dict[str, RunFolder], path: Path) -> str:
-    sorted_label = ",".join(sorted(label.split(",")))
+    sorted_label = ",".join(sorted(part.strip() for part in label.split(",")))
     if sorted_label not in found:
         raise UsageError(f"{path}: no setting {label}: {nearest(sorted_label, list(found))}")
     return sorted_label
@@ -139,6 +139,7 @@ def _now(run: Recorded) -> Manifest:
         versions=versions(),
         commit=found,
         dirty=is_dirty,
+        sources_sha256=sources_digest(),
         hardware=hardware(),
         model_args="",
         model=model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -9,12 +10,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from lmms_bapa import __version__
+from lmms_bapa.resources import folder
 
 PACKAGES = (
     "lmms-eval",
@@ -28,6 +31,8 @@ PACKAGES = (
     "accelerate",
 )
 _PACKAGE = Path(__file__).resolve().parents[1]
+
+_TASK_ENDINGS = (".yaml", "")  # templates have none
 
 _HIDDEN = "[REDACTED]"
 _SECRET = r"[\w.-]*(?:api[_-]?key|token|secret|password)"
@@ -64,6 +69,17 @@ def versions() -> dict[str, str | None]:
         except PackageNotFoundError:
             found[name] = None
     return found
+
+
+@cache
+def sources_digest() -> str:
+    """SHA-256 over this package's code and tasks: the same for the same files, committed or not."""
+    digest = hashlib.sha256()
+    for root, endings in ((_PACKAGE, (".py",)), (folder("tasks"), _TASK_ENDINGS)):
+        for path in sorted(p for p in root.rglob("*") if p.suffix in endings and p.is_file()):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def commit() -> tuple[str | None, bool | None]:
