@@ -175,6 +175,7 @@ def test_a_split_of_the_probe_itself_is_refused(tmp_path: Path) -> None:
         ("mine.txt", "should be NAME.yaml"),
         ("my model.yaml", "should be NAME.yaml"),
         ("llava_bapa.yaml", "llava_bapa is an adapter of this package"),
+        ("llava_hf.yaml", "llava_hf is an adapter of lmms-eval: rename it"),
         ("there/mine.yaml", "no such folder"),
         ("old.yaml", "exists: take another name, or add --force"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,18 @@ def test_mistakes_in_power_are_one_line(
     assert result.exit_code == 2
     assert len(result.stderr.strip().splitlines()) == 1
     assert said in result.stderr
+
+
+def test_a_spread_is_planned_at_the_accuracy_of_the_places() -> None:
+    """The absent pictures, at no place, are not what the spread is of."""
+    apart = replace(Rates(), accuracy=0.95, place_accuracy=0.7)
+    alike = Rates(accuracy=0.7)
+    got, expected = (for_spread(0.06, rates, simulations=200).groups for rates in (apart, alike))
+    assert got == expected
+
+
+def test_the_pilots_power_counts_its_groups_where_answers_are_copies() -> None:
+    copies = Rates(accuracy=0.8, questions=10, within=1.0, groups=300)
+    std = [(p * (1 - p)) ** 0.5 for p in (0.8, 0.83)]
+    expected = power_analysis(0.03, *std, correlation=0.2, current_n=300)["current_power"]
+    assert for_difference(0.03, copies, paired=0.2).pilot_power == pytest.approx(expected)

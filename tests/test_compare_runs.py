@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
@@ -25,6 +26,7 @@ from lmms_bapa.statistics.sentences import is_threshold_shift, sentence
 from .result_folders import (
     plain_samples,
     probe_samples,
+    shift_samples,
     write_run,
 )
 
@@ -132,6 +134,12 @@ def test_documents_without_a_score_in_both_do_not_count(tmp_path: Path) -> None:
     assert sentence(nothing) == "no score in both runs"
 
 
+def test_a_bias_that_comes_is_a_larger_spread(tmp_path: Path) -> None:
+    before = probe_samples(noisy(lambda doc: 0.9, 2), groups=40)
+    after = probe_samples(noisy(start_blind, 1), groups=40)
+    assert "spread larger by " in sentence(pair(tmp_path, before, after))
+
+
 def test_more_yes_is_not_sold_as_a_cure(tmp_path: Path) -> None:
     """Both say Yes above a threshold; the second has only moved it."""
     dice = np.random.default_rng(1)
@@ -154,9 +162,11 @@ def test_more_yes_is_not_sold_as_a_cure(tmp_path: Path) -> None:
     assert got.difference.value > 0
     assert got.extra["auroc"].value == 0
     assert is_threshold_shift(got)
-    assert "a shifted threshold" in sentence(got)
+    assert "no gain of AUROC is shown: it may be a shifted threshold" in sentence(got)
     told_apart = replace(got, extra={**got.extra, "auroc": Interval(0.1, 0.05, 0.2)})
     assert not is_threshold_shift(told_apart)
+    as_often = replace(got, extra={**got.extra, "yes_rate": Interval(0.1, -0.05, 0.2)})
+    assert not is_threshold_shift(as_often)
 
 
 def test_the_order_of_a_log_does_not_matter(tmp_path: Path) -> None:
@@ -228,6 +238,12 @@ def test_runs_that_were_asked_other_things_are_refused(tmp_path: Path) -> None:
     config = {"t": {"metadata": {"generator": "0.9"}}}
     change(other, "configs", config)
     assert "different generator (1.0 in" in refused(one, other)
+    scores = [plain_samples([1, 0], metric) for metric in ("f1", "bleu")]
+    f1, bleu = (
+        write_run(tmp_path / name, {"t": own}, better={name: True})
+        for name, own in zip(("f1", "bleu"), scores, strict=True)
+    )
+    assert "scored by f1 and by bleu" in refused(f1, bleu)
     assert "has no task u" in refused(one, other, tasks=["u"])
     plain = write_run(tmp_path / "plain", {"u": plain_samples([1])})
     assert "no task in common" in refused(one, plain)
@@ -242,4 +258,35 @@ def test_the_same_setting_of_two_models_or_twice_is_told_apart(tmp_path: Path) -
     assert compare(first, other)[0].second == "other: bapa=true"
     again = run_of(tmp_path / "c", plain_samples([1, 1]))
     got = compare(first, again)[0]
-    assert got.first != got.second
+    file = "micro-llava/20260102_030405_results.json"
+    assert (got.first, got.second) == (f"a/{file}", f"c/{file}")
+    with pytest.raises(UsageError, match="the same run twice"):
+        compare(first, first)
+
+
+def test_a_setting_may_have_its_tasks_in_several_runs(tmp_path: Path) -> None:
+    for i, (setting, task) in enumerate(itertools.product(("", ",bapa=true"), ("t", "u"))):
+        scores = [float((n + i) % 3 > 0) for n in range(9)]
+        write_run(
+            tmp_path,
+            {task: plain_samples(scores)},
+            f"pretrained=m{setting}",
+            date=f"2026010{i}_000000",
+        )
+    got = compare_all(read_runs(tmp_path))
+    assert [(c.task, c.first, c.second) for c in got] == [
+        ("t", "off", "bapa=true"),
+        ("u", "off", "bapa=true"),
+    ]
+    assert len(compare_all(read_runs(tmp_path), tasks=["t", "t"])) == 1
+
+
+def test_the_originals_of_a_shifted_task_are_compared_apart(tmp_path: Path) -> None:
+    def samples(originals: list[float]) -> list[dict[str, Any]]:
+        return shift_samples(
+            {i: {"original": value, "left": 1.0, "right": 0.0} for i, value in enumerate(originals)}
+        )
+
+    got = pair(tmp_path, samples([0, 0, 0, 1, 1, 0]), samples([1, 1, 1, 0, 1, 0]))
+    assert got.extra["original"].value == pytest.approx(2 / 6)
+    assert got.difference.value == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,8 +16,9 @@ from scipy import stats
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.metrics import placements, probe, relations
-from lmms_bapa.results.findings import describe
+from lmms_bapa.results.findings import compare, describe
 from lmms_bapa.results.folders import RunFolder, read_run
+from lmms_bapa.statistics.sentences import sentence
 
 from .result_folders import (
     plain_samples,
@@ -193,6 +195,9 @@ def test_a_shifted_task_without_verdicts_has_its_metric(tmp_path: Path) -> None:
         lambda right: {"score": right, "index": 3},
         lambda right: {"id": "x", "right": right},
         lambda right: {"pred": "A", "answer": "A" if right else "B"},
+        # A number that only numbers the document is no score.
+        lambda right: {"index": 241, "pred": "A", "answer": "A" if right else "B"},
+        lambda right: {"question_id": 17, "right": right},
     ],
 )
 def test_any_task_with_a_score_per_document(tmp_path: Path, score: Any) -> None:
@@ -226,3 +231,64 @@ def test_samples_without_a_score_are_refused_with_what_there_is(tmp_path: Path) 
     samples = plain_samples(["A", "B"], "submission", other={"a": 1, "b": 2})
     with pytest.raises(UsageError, match="samples have other, submission: compare another"):
         describe(run_of(tmp_path, samples, better={"submission": True, "other": True}), "t")
+
+
+def test_lower_is_better_where_the_task_says_so(tmp_path: Path) -> None:
+    better = {"errors": False}
+    samples = plain_samples([{"score": s, "video": i // 2} for i, s in enumerate([3, 1, 2, 0])],
+                            "errors")  # fmt: skip
+    got = describe(
+        run_of(tmp_path / "a", samples, config={"cluster_key": "video"}, better=better), "t"
+    )
+    assert (got.metric, got.groups) == ("errors (lower is better)", 2)
+    first, second = (
+        run_of(
+            tmp_path / name,
+            plain_samples([float(v + i % 3) for i in range(30)], "errors"),
+            better=better,
+        )
+        for name, v in (("b", 4), ("c", 2))
+    )
+    fewer, more = compare(first, second)[0], compare(second, first)[0]
+    assert fewer.difference.value == -2
+    assert fewer.is_gain
+    assert sentence(fewer).startswith("better by 2")
+    assert not more.is_gain
+    assert sentence(more).startswith("worse by")
+
+
+def test_the_worst_place_is_the_highest_one_where_lower_is_better(tmp_path: Path) -> None:
+    samples = shift_samples(shifted(0))
+    for sample in samples:
+        sample["flip_rate"] = {**sample["flip_rate"], "value": None}
+    better = {"exact_match_original": False, "exact_match_placements": False}
+    got = describe(run_of(tmp_path, samples, better=better), "t")
+    assert got.metric == "exact_match (lower is better)"
+    assert got.places is not None
+    assert got.places.worst.value == max(s.value for s in got.places.score)
+
+
+def test_what_is_no_finite_number_is_no_score(tmp_path: Path) -> None:
+    samples = plain_samples([0.5, math.nan, math.inf, 0.7])
+    got = describe(run_of(tmp_path, samples), "t")
+    assert (got.questions, got.score.value) == (2, pytest.approx(0.6))
+
+
+def test_a_log_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+    run = run_of(tmp_path, plain_samples([1, 0, 1, 0]))
+    assert describe(run, "t").score.value == 0.5
+    write_run(tmp_path, {"t": plain_samples([1, 1, 1, 0])})
+    os.utime(run.log("t"), (1, 1))
+    assert describe(run, "t").score.value == 0.75
+
+
+def test_a_number_of_the_document_is_no_score(tmp_path: Path) -> None:
+    samples = plain_samples([{"index": i, "pred": "A"} for i in range(4)])
+    with pytest.raises(UsageError, match="no score per document"):
+        describe(run_of(tmp_path, samples), "t")
+
+
+def test_a_record_that_says_right_is_better_higher(tmp_path: Path) -> None:
+    samples = plain_samples([{"pred": "A", "answer": a} for a in "AAB"], "errors")
+    got = describe(run_of(tmp_path, samples, better={"errors": False}), "t")
+    assert (got.metric, got.score.value) == ("errors", pytest.approx(2 / 3))

@@ -164,3 +164,39 @@ def test_logs_that_are_missing_or_spoilt(tmp_path: Path) -> None:
     log.unlink()
     assert "no samples of t: run lmms-eval again with --log_samples" in message(file, "t")
     assert read_run(file).tasks == []
+
+
+def test_an_adapter_that_is_out_of_sight_hides_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_run(tmp_path / "run", {"t": SAMPLES}, "")
+    content = json.loads(file.read_text())
+    content["config"] |= {"model": "mine", "model_backend": "lmms_bapa.harness.presets.mine (chat)"}
+    file.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match=r"adapter mine, which is not found: set LMMS_BAPA_MODEL"):
+        _ = read_run(file).label
+    (tmp_path / "mine.yaml").write_text("model_args: {pretrained: m, bapa: true}\n")
+    monkeypatch.setenv("LMMS_BAPA_MODEL_CONFIGS", str(tmp_path))
+    assert read_run(file).label == "bapa=true"
+    content["config"] |= {"model": "llava_hf", "model_backend": "lmms_eval.models.chat.llava_hf"}
+    file.write_text(json.dumps(content))
+    assert read_run(file).label == "off"
+
+
+def test_settings_are_sorted_as_numbers(tmp_path: Path) -> None:
+    names = ("agci_lambda=10", "agci_lambda=2", "off", "agci_lambda=0.5")
+    found = read_runs(sweep(tmp_path / "x", *names))
+    labels = [run.label for run in found]
+    assert labels == ["off", "agci_lambda=0.5", "agci_lambda=2", "agci_lambda=10"]
+
+
+def test_the_latest_run_of_a_setting_counts_and_a_finished_one_is_not_unfinished(
+    tmp_path: Path,
+) -> None:
+    folder = sweep(tmp_path / "x", "off")
+    later = write_run(folder / "off", {"t": SAMPLES}, "pretrained=m", date="20270102_030405")
+    assert read_run(folder).results_file == later
+    (folder / "off" / "answers.jsonl").write_text("")
+    assert unfinished(folder) == []
+    (folder / "off" / "manifest.json").unlink()
+    assert unfinished(folder) == ["off"]

@@ -36,7 +36,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link", "img", "source", "br"):
+        if tag not in ("meta", "link", "img", "source", "br", "wbr"):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -202,7 +202,7 @@ def test_finding_says_what_is_shown() -> None:
     assert "raised by agci_lambda=0.3,bapa=true (+2.3 points, +0.8 to +3.8; p = 0.009)" in said
     assert f"lowered by {HOSTILE} (−62.8 points" in said
     assert "No difference of the score is shown for the 2 other settings." in said
-    assert f"at the cost of a lower score with {HOSTILE}." in said
+    assert f"at the cost of a worse score with {HOSTILE}." in said
 
 
 def test_a_shift_of_the_threshold_is_called_one() -> None:
@@ -210,7 +210,7 @@ def test_a_shift_of_the_threshold_is_called_one() -> None:
     said = plain(task_finding(task, "off"))
     assert (
         "bapa=true says Yes more often (51.7 % instead of 44.3 %) and shows no gain of AUROC "
-        "(0.982 instead of 0.981): its higher score is a shift of the threshold." in said
+        "(0.982 instead of 0.981): its higher score may be a shift of the threshold." in said
     )
     # The other one says Yes more often, too, but tells the two apart better.
     assert (
@@ -219,14 +219,14 @@ def test_a_shift_of_the_threshold_is_called_one() -> None:
     # The paired interval decides, where there is one.
     better = replace(task.comparisons["bapa=true"], extra={"auroc": interval(0.03, 0.01)})
     said = plain(task_finding(replace(task, comparisons={"bapa=true": better}), "off"))
-    assert "higher score is a shift of the threshold" not in said
+    assert "higher score may be a shift of the threshold" not in said
     assert (
         "bapa=true (51.7 %) says Yes more often than the stock model (44.3 %), and no AUROC more "
         "even over the places is shown" in said
     )
     unsure = replace(better, extra={"auroc": interval(0.005, 0.01)})
     said = plain(task_finding(replace(task, comparisons={"bapa=true": unsure}), "off"))
-    assert "higher score is a shift of the threshold" in said
+    assert "higher score may be a shift of the threshold" in said
     both = {"auroc": interval(0.03, 0.01), "auroc_std": interval(-0.03, 0.01)}
     even = replace(better, extra=both)
     said = plain(task_finding(replace(task, comparisons={"bapa=true": even}), "off"))

@@ -128,6 +128,19 @@ def test_tables_scroll_inside_their_box(browser: Any, page: Path) -> None:
     assert browser.execute_script(script) == [True, 50]
 
 
+def test_tables_need_no_scrolling_on_a_wide_window_and_show_their_figures_on_a_phone(
+    browser: Any, page: Path
+) -> None:
+    show(browser, page, 1400)
+    boxes = "[...document.querySelectorAll('main > section > .box')]"
+    cut = f"return {boxes}.filter(b => b.scrollWidth > b.clientWidth).map(b => b.innerText);"
+    assert browser.execute_script(f"return {boxes}.length;") >= 5
+    assert browser.execute_script(cut) == []
+    show(browser, page, 400)
+    first = f"return {boxes}.map(b => b.querySelector('td').getBoundingClientRect().right);"
+    assert max(browser.execute_script(first)) < 400
+
+
 def test_nothing_is_fetched(browser: Any, page: Path) -> None:
     show(browser, page, 1400)
     script = "return performance.getEntriesByType('resource').map(e => e.name);"

@@ -35,9 +35,11 @@ class Objective:
     def __str__(self) -> str:
         figures = "AUROC and balanced accuracy" if self.spread == "auroc" else "balanced accuracy"
         name = "AUROC" if self.spread == "auroc" else "accuracy"
+        verb, points = "is" if self.spread == "accuracy" else "are", 100 * self.floor
+        unit = "point" if points == 1 else "points"
         return (
             f"smallest standard deviation of the {name} over places, among settings whose "
-            f"{figures} is at most {100 * self.floor:g} points below the stock model's; of those "
+            f"{figures} {verb} at most {points:g} {unit} below the stock model's; of those "
             "within one standard error of the smallest, the one that changes the fewest answers"
         )
 
@@ -88,7 +90,7 @@ def _figures(scores: Scores, weights: Array, objective: Objective) -> Array:
     auroc = auroc_std = np.full(len(weights), np.nan)
     if scores.margin is not None and not np.isnan(scores.margin).any():
         table = AurocTable.of(scores.margin, scores.positive, scores.group, scores.place, shape)
-        auroc, auroc_std = table.overall(weights), table.by_place(weights).std(axis=1)
+        auroc, auroc_std = table.overall_and_spread(weights)
     if objective.spread == "auroc" and np.isnan(auroc).any():
         raise UsageError(
             "some answers carry no margin between Yes and No, which the AUROC needs: take "

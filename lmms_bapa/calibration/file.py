@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+from lmms_eval.models import AVAILABLE_CHAT_TEMPLATE_MODELS, AVAILABLE_SIMPLE_MODELS
 
 from lmms_bapa.calibration.choice import Candidate, Objective, as_facts
 from lmms_bapa.calibration.split import Split
@@ -16,7 +18,7 @@ from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.presets import OWN_CONFIGS, preset_path
 from lmms_bapa.provenance.surroundings import commit, versions
 from lmms_bapa.resources import folder
-from lmms_bapa.sweep.config import write_whole
+from lmms_bapa.whole_file import write_whole
 
 
 def check_output(path: Path, force: bool) -> None:
@@ -31,6 +33,8 @@ def check_output(path: Path, force: bool) -> None:
         )
     if (folder("model_configs") / path.name).exists():
         raise UsageError(f"--output {path}: {path.stem} is an adapter of this package: rename it")
+    if path.stem in {*AVAILABLE_SIMPLE_MODELS, *AVAILABLE_CHAT_TEMPLATE_MODELS}:
+        raise UsageError(f"--output {path}: {path.stem} is an adapter of lmms-eval: rename it")
     if path.exists() and not force:
         raise UsageError(f"--output {path}: exists: take another name, or add --force")
     if not path.absolute().parent.is_dir():
@@ -91,5 +95,5 @@ def usage(path: Path, task: str) -> str:
     """The command line that uses the file."""
     known = preset_path(path.stem)
     own = known.is_file() and known.resolve() == path.resolve()
-    where = "" if own else f"{OWN_CONFIGS}={path.absolute().parent} "
+    where = "" if own else f"{OWN_CONFIGS}={shlex.quote(str(path.absolute().parent))} "
     return f"{where}lmms-eval --model {path.stem} --tasks {task}"

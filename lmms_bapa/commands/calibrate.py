@@ -125,8 +125,8 @@ def calibrate(
 
 
 def _table(candidates: Sequence[Candidate], choice: Candidate) -> Table:
-    table = Table(title="on the held-out split, in %", box=box.HORIZONTALS, pad_edge=False)
-    table.add_column("setting")
+    table = Table(title="on the held-out split, in %", box=box.HORIZONTALS, padding=(0, 1, 0, 0))
+    table.add_column("setting", no_wrap=True)
     for heading in (
         "AUROC",
         "spread",
@@ -136,7 +136,8 @@ def _table(candidates: Sequence[Candidate], choice: Candidate) -> Table:
         "changed",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
+    table.caption = "tied: as good as the best, as far as the split can tell"
     for one in candidates:
         figures = (
             one.auroc,
@@ -146,7 +147,8 @@ def _table(candidates: Sequence[Candidate], choice: Candidate) -> Table:
             one.accuracy_std,
             one.answers_changed,
         )
-        told = "below the floor" if not one.is_eligible else "as good as the best"
+        told = "below floor" if not one.is_eligible else "tied"
         mark = "chosen" if one is choice else told if not one.is_eligible or one.is_tied else ""
-        table.add_row(one.label, *(f"{100 * value:.2f}" for value in figures), mark)
+        setting = one.label.replace(",", ",\n")
+        table.add_row(setting, *(f"{100 * value:.2f}" for value in figures), mark)
     return table

@@ -44,7 +44,9 @@ def _adapter_class(name: str) -> type[HFBapa]:
     from lmms_bapa.harness.preset import load_preset
 
     content = load_preset(preset_path(name))
-    return type(name, (HFBapa,), {"preset": content, "__doc__": HFBapa.__doc__})
+    # The harness records the module: it tells results of these adapters from those of others.
+    own = {"preset": content, "__doc__": HFBapa.__doc__, "__module__": __name__}
+    return type(name, (HFBapa,), own)
 
 
 def __getattr__(name: str) -> Any:

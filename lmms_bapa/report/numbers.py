@@ -12,7 +12,7 @@ NONE = "–"
 # Control characters, so that no label can hold them by accident.
 CODE = ("\x02", "\x03")
 _SMALLEST_P = 0.001
-_FIXED = "\u00a0"  # a space where no line breaks
+NO_BREAK = "\u00a0"  # a space where no line breaks
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ def p_text(p: float) -> str:
     """A probability with three decimals; small ones as a bound, never as 0."""
     if math.isnan(p):
         return NONE
-    return f"<{_FIXED}{_SMALLEST_P}" if p < _SMALLEST_P else f"{p:.3f}"
+    return f"<{NO_BREAK}{_SMALLEST_P}" if p < _SMALLEST_P else f"{p:.3f}"
 
 
 def p_clause(p: float, name: str = "p") -> str:
     """The same as a clause: ``p = 0.012`` or ``p < 0.001``."""
     text = p_text(p)
-    sign = "" if text.startswith("<") else f"={_FIXED}"
-    return f"{name}{_FIXED}{sign}{text}"
+    sign = "" if text.startswith("<") else f"={NO_BREAK}"
+    return f"{name}{NO_BREAK}{sign}{text}"
 
 
 def is_small(p: float) -> bool:

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lmms_bapa import __version__
-from lmms_bapa.report.numbers import CODE
+from lmms_bapa.report.numbers import CODE, NO_BREAK
 from lmms_bapa.report.parts import Part
 from lmms_bapa.report.sentences import headline
 from lmms_bapa.report.strength import Curve, off_curve
@@ -37,6 +37,18 @@ def _marked(sentences: str) -> Markup:
     return text
 
 
+def _breakable(label: str) -> Markup:
+    """Lets a long setting break behind its commas, and nowhere else."""
+    return escape(label).replace(",", Markup(",<wbr>"))
+
+
+def _kept(cell: str) -> str:
+    """Keeps numbers in one piece: lines break before brackets, and between words."""
+    if not any(mark.isdigit() for mark in cell):
+        return cell
+    return cell.replace(" ", NO_BREAK).replace(f"{NO_BREAK}(", " (")
+
+
 def render(study: Study, parts: Sequence[Part], curves: Sequence[Curve]) -> str:
     """Fills the template. All texts are escaped."""
     environment = Environment(
@@ -46,7 +58,13 @@ def render(study: Study, parts: Sequence[Part], curves: Sequence[Curve]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"svg_uri": _svg_uri, "png_uri": _png_uri, "marked": _marked}
+    environment.filters |= {
+        "svg_uri": _svg_uri,
+        "png_uri": _png_uri,
+        "marked": _marked,
+        "breakable": _breakable,
+        "kept": _kept,
+    }
     page: str = environment.get_template("page.html.j2").render(
         study=study,
         parts=parts,

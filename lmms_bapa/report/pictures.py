@@ -67,7 +67,7 @@ def setting_picture(task: TaskStudy, stock: str | None, stem: str) -> Picture:
         chance = [nothing if p is None else p.chance_std for p in places]
         panels.append(
             IntervalPanel(
-                "spread over places (grey: chance alone)",
+                "spread over places",
                 "points" if unit is SHARE else unit.axis,
                 spreads,
                 chance,

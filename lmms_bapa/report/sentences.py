@@ -112,7 +112,7 @@ def _spreads(task: TaskStudy) -> list[str]:
     costly = [c for c in shown if _spread(c).value < 0 and _is_loss(c)]
     if costly:
         names = _joined([code(c.second) for c in costly])
-        said.append(f"It comes at the cost of a lower score with {names}.")
+        said.append(f"It comes at the cost of a worse score with {names}.")
     rest = len(compared) - len(shown)
     if rest:
         said.append(f"No difference of the spread is shown for {_others(rest, len(shown))}.")
@@ -120,7 +120,7 @@ def _spreads(task: TaskStudy) -> list[str]:
 
 
 def _is_loss(comparison: Comparison) -> bool:
-    return comparison.is_shown and comparison.difference.value < 0
+    return comparison.is_shown and not comparison.is_gain
 
 
 def _spread(comparison: Comparison) -> Interval:
@@ -150,20 +150,19 @@ def _thresholds(task: TaskStudy, stock: str) -> list[str]:
     said, evener, unknown = [], [], []
     for c in task.comparisons.values():
         own = task.figures[c.second].extra
-        is_gain = c.is_shown and c.difference.value > 0
         is_evener = c.is_spread_shown and _spread(c).value < 0
-        if not (is_gain or is_evener) or not _says_yes_more_often(base, own):
+        if not (c.is_gain or is_evener) or not _says_yes_more_often(c, base, own):
             continue
         rate = f"{code(c.second)} ({SHARE.number(own['yes_rate'].value)} %)"
         if "auroc" not in base or "auroc" not in own:
             unknown.append(rate)
-        elif is_gain and not _is_auroc_gain(c, base["auroc"], own["auroc"]):
+        elif c.is_gain and not _is_auroc_gain(c, base["auroc"], own["auroc"]):
             said.append(
                 f"{code(c.second)} says Yes more often ({SHARE.number(own['yes_rate'].value)} % "
                 f"instead of {SHARE.number(base['yes_rate'].value)} %) and shows no gain of AUROC "
                 f"({AREA.number(own['auroc'].value)} instead of "
-                f"{AREA.number(base['auroc'].value)}): its higher score is a shift of the "
-                "threshold."
+                f"{AREA.number(base['auroc'].value)}): its higher score may be a shift of "
+                "the threshold."
             )
         elif is_evener and not _is_auroc_evener(c):
             evener.append(rate)
@@ -194,9 +193,15 @@ def _joined(names: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _says_yes_more_often(base: Mapping[str, Interval], own: Mapping[str, Interval]) -> bool:
+def _says_yes_more_often(
+    comparison: Comparison, base: Mapping[str, Interval], own: Mapping[str, Interval]
+) -> bool:
+    """By the paired interval of the difference, else by the two values."""
     if "yes_rate" not in base or "yes_rate" not in own:
         return False
+    difference = comparison.extra.get("yes_rate")
+    if difference is not None and not math.isnan(difference.low):
+        return difference.low > 0
     return own["yes_rate"].value > base["yes_rate"].value
 
 
@@ -219,4 +224,4 @@ def verdict(comparison: Comparison) -> str:
         return "not testable"
     if not comparison.is_shown:
         return "no difference shown"
-    return "better" if comparison.difference.value > 0 else "worse"
+    return "better" if comparison.is_gain else "worse"

@@ -176,7 +176,8 @@ def spread_table(task: TaskStudy, stem: str) -> Table:
         header,
         rows,
         "A spread within the range that chance alone gives is no sign of a bias. The last p is of "
-        f"the difference from the stock model's spread, after Holm's correction.{test}",
+        "the difference from the stock model's spread, both without the noise in them, after "
+        f"Holm's correction.{test}",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from lmms_bapa.report.page import render
 from lmms_bapa.report.parts import Part, make_parts
 from lmms_bapa.report.strength import find_curves
 from lmms_bapa.report.study import Study
+from lmms_bapa.whole_file import write_whole
 
 PAGE, FIGURES, TABLES = "index.html", "figures", "tables"
 _MARK = 'name="generator" content="lmms-bapa'
@@ -61,9 +61,7 @@ def write_report(study: Study, folder: Path) -> Path:
     try:
         _write_files(folder, parts)
         path = folder / PAGE
-        partial = folder / f".{PAGE}.partial"
-        partial.write_text(page, encoding="utf-8")
-        os.replace(partial, path)
+        write_whole(path, page)
     except OSError as error:
         raise UsageError(f"--output {folder}: {error.strerror}: name another folder") from error
     return path

@@ -14,6 +14,7 @@ from lmms_bapa.statistics.figures import Comparison, Interval
 from lmms_bapa.statistics.intervals import is_binary
 from lmms_bapa.statistics.paired import mcnemar, swap_test
 from lmms_bapa.statistics.places import PlaceTable
+from lmms_bapa.statistics.spread_test import spread_test
 
 
 def compare_scores(
@@ -36,7 +37,7 @@ def compare_scores(
     found = dict(zip(figures.names, bootstrap(figures, one.groups, seed), strict=True))
     std_p, stds = math.nan, (math.nan, math.nan)
     if figures.places is not None:
-        std_p = _spread_test(*figures.places, seed)
+        std_p = spread_test(*figures.places, seed)
         before, after = (float(table.means()[0].std()) for table in figures.places)
         stds = before, after
     return Comparison(
@@ -59,6 +60,7 @@ def compare_scores(
         extra=found | _auroc_differences(first, second, seed),
         scores=(_mean(a), _mean(b)),
         stds=stds,
+        higher_is_better=one.higher_is_better,
     )
 
 
@@ -135,22 +137,14 @@ class _Differences:
         return np.stack(rows)
 
 
-def _spread_test(before: PlaceTable, after: PlaceTable, seed: int) -> float:
-    counts = before.counts.sum(axis=0)
-    if (counts == 0).any():
-        return math.nan
-    return swap_test(before.sums, after.sums, lambda sums: (sums / counts).std(axis=1), seed)
-
-
 def _auroc_differences(first: Tables, second: Tables, seed: int) -> dict[str, Interval]:
     one, two = first.margins, second.margins
     if one is None or two is None:
         return {}
 
     def statistic(weights: Array) -> Array:
-        overall = two.overall(weights) - one.overall(weights)
-        spreads = two.by_place(weights).std(axis=1) - one.by_place(weights).std(axis=1)
-        return np.stack([overall, spreads])
+        change: Array = two.overall_and_spread(weights) - one.overall_and_spread(weights)
+        return change
 
     found = bootstrap(statistic, first.scores.groups, seed, AUROC_RESAMPLES)
     names = ("auroc", "auroc_std") if first.scores.places else ("auroc",)

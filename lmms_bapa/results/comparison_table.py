@@ -106,7 +106,7 @@ def _full(value: object) -> str:
 
 
 def as_markdown(comparisons: Sequence[Comparison]) -> str:
-    """A table a task, with what each comparison shows; in percent and percentage points."""
+    """A table a task, with what each comparison shows; shares in percent and percentage points."""
     parts = []
     for rows in _by_task(comparisons):
         names = ("setting", *_COLUMNS, "shown")
@@ -146,7 +146,7 @@ def _grid(lines: Sequence[Sequence[Text]]) -> Table:
 def _lines(c: Comparison) -> list[tuple[Text, ...]]:
     cells = [Text(cell) for cell in _cells(c)]
     if c.is_shown:
-        cells[1].stylize("green" if c.difference.value > 0 else "red")
+        cells[1].stylize("green" if c.is_gain else "red")
     if c.is_spread_shown and c.std_difference is not None:
         cells[7].stylize("green" if c.std_difference.value < 0 else "red")
     nothing = Text("")
@@ -154,10 +154,11 @@ def _lines(c: Comparison) -> list[tuple[Text, ...]]:
     if c.std_difference is not None:
         spread, change, p, corrected = cells[6:]
         lines.append((Text("  spread"), spread, change, nothing, p, corrected, nothing))
+    # These are shares, whatever the scores are.
     more = {"yes_rate": "  Yes", "auroc": "  AUROC", "auroc_std": "  AUROC spread"}
     for name, label in more.items():
         if name in c.extra:
-            change = Text(_points(c.extra[name]))
+            change = Text(_change(c.extra[name], 100))
             lines.append((Text(label), nothing, change, *[nothing] * 4))
     return lines
 
@@ -167,12 +168,17 @@ def print_table(comparisons: Sequence[Comparison], console: Console) -> None:
     console.print(as_table(comparisons), soft_wrap=False)
     tests = ", ".join(dict.fromkeys(c.test for c in comparisons))
     console.print(
-        f"In % and percentage points, with 95 % intervals (bootstrap over groups). p: {tests}; "
-        "groups: whole groups swapped; spread: standard deviation over places. Holm's correction "
-        "is over all rows.",
+        f"In % and percentage points{_unless(comparisons)}, with 95 % intervals (bootstrap over "
+        f"groups). p: {tests}; groups: whole groups swapped; spread: standard deviation over "
+        "places, its p without the noise in it. Holm's correction is over all rows.",
         highlight=False,
         style="dim",
     )
+
+
+def _unless(comparisons: Sequence[Comparison]) -> str:
+    beyond = any(c.factor == 1 for c in comparisons)
+    return " (scores beyond 0 to 1 as they are)" if beyond else ""
 
 
 def _by_task(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
@@ -181,31 +187,33 @@ def _by_task(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
 
 def _title(c: Comparison) -> str:
     groups = "" if c.groups == c.questions else f" in {c.groups:,} groups"
-    score = f"{100 * c.scores[0]:.1f}"
-    spread = f", spread {100 * c.stds[0]:.1f}" if c.std_difference is not None else ""
+    score = _number(c.scores[0], c.factor)
+    spread = ""
+    if c.std_difference is not None:
+        spread = f", spread {_number(c.stds[0], c.factor)}"
     return f"{c.task}: {c.metric} of {c.questions:,} questions{groups}; {c.first}: {score}{spread}"
 
 
 def _cells(c: Comparison) -> list[str]:
     won = "–" if c.wins is None else f"{c.wins} : {c.losses}"
-    cells = [_percent(c.scores[1]), _points(c.difference), won]
+    cells = [_number(c.scores[1], c.factor), _change(c.difference, c.factor), won]
     cells += [_p(c.p), _p(c.p_holm), _p(c.p_groups_holm)]
     if c.std_difference is None:
         return [*cells, "–", "–", "–", "–"]
-    spread = [_percent(c.stds[1]), _points(c.std_difference)]
+    spread = [_number(c.stds[1], c.factor), _change(c.std_difference, c.factor)]
     return [*cells, *spread, _p(c.std_p), _p(c.std_p_holm)]
 
 
-def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.1f}"
-
-
-def _points(i: Interval) -> str:
-    if math.isnan(i.value):
+def _number(value: float, factor: float, sign: str = "") -> str:
+    if math.isnan(value):
         return "–"
-    if math.isnan(i.low):
-        return f"{100 * i.value:+.1f}"
-    return f"{100 * i.value:+.1f} [{100 * i.low:+.1f}, {100 * i.high:+.1f}]"
+    form = f"{sign}.1f" if factor != 1 else f"{sign}.3g"
+    return f"{factor * value:{form}}"
+
+
+def _change(i: Interval, factor: float) -> str:
+    value, low, high = (_number(v, factor, "+") for v in (i.value, i.low, i.high))
+    return value if math.isnan(i.low) else f"{value} [{low}, {high}]"
 
 
 def _p(p: float) -> str:

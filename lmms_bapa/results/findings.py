@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 from lmms_bapa.errors import UsageError
@@ -41,9 +43,12 @@ def compare(
         seed: of resamples and permutations.
 
     Raises:
-        UsageError: they have no task in common, or were asked different questions.
+        UsageError: they are one and the same, have no task in common, or were asked different
+            questions.
     """
-    chosen = list(tasks) if tasks else common_tasks([first, second])
+    if first.results_file.resolve() == second.results_file.resolve():
+        raise UsageError(f"{first.results_file}: the same run twice: name another one")
+    chosen = _chosen(tasks) or _common_tasks([[first], [second]])
     labels = _labels(first, second)
     return corrected([_compare(first, second, task, labels, {}, seed) for task in chosen])
 
@@ -53,26 +58,32 @@ def compare_all(
 ) -> list[Comparison]:
     """Each setting against the stock model; Holm's correction over all settings and tasks.
 
+    A setting may have its tasks in several runs.
+
     Args:
         runs: of one model, the stock one among them.
         seed: of resamples and permutations.
-        tasks: names of tasks; None: all that all runs have.
+        tasks: names of tasks; None: all that all settings have.
 
     Raises:
         UsageError: no stock model or no other setting among them, or as for :func:`compare`.
     """
-    stock = next((run for run in runs if run.label == OFF), None)
-    others = [run for run in runs if run is not stock]
-    if stock is None or not others:
-        there = ", ".join(run.label for run in runs) or "nothing"
-        what = "setting beside the stock model" if stock else "stock model (off)"
+    settings: dict[str, list[RunFolder]] = {}
+    for run in runs:
+        settings.setdefault(run.label, []).append(run)
+    if OFF not in settings or len(settings) < 2:
+        there = ", ".join(settings) or "nothing"
+        what = "setting beside the stock model" if OFF in settings else "stock model (off)"
         raise UsageError(f"no {what} to compare with; there is: {there}: run that one, too")
-    chosen = list(tasks) if tasks else common_tasks(runs)
     known: dict[tuple[int, str], Tables] = {}
     found = []
-    for task in chosen:
-        for run in others:
-            found.append(_compare(stock, run, task, (OFF, run.label), known, seed))
+    for task in _chosen(tasks) or _common_tasks(list(settings.values())):
+        stock = _having(task, settings[OFF])
+        for label in settings:
+            if label == OFF:
+                continue
+            run = _having(task, settings[label])
+            found.append(_compare(stock, run, task, (OFF, label), known, seed))
             known.pop((id(run), task), None)
         known.clear()
     return corrected(found)
@@ -89,20 +100,31 @@ def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
     ]
 
 
-def common_tasks(runs: Sequence[RunFolder]) -> list[str]:
-    """Tasks whose samples all runs have, in the order of the first.
+def _chosen(tasks: Sequence[str] | None) -> list[str]:
+    """Each once: a comparison made twice would count twice in Holm's correction."""
+    return list(dict.fromkeys(tasks or ()))
+
+
+def _common_tasks(settings: Sequence[Sequence[RunFolder]]) -> list[str]:
+    """Tasks whose samples all settings have, in the order of the first.
 
     Raises:
         UsageError: there is none.
     """
-    for run in runs:
+    for run in (run for runs in settings for run in runs):
         if not run.tasks:
             run.samples(next(iter(run.results["configs"]), ""))  # says what is missing
-    shared = [task for task in runs[0].tasks if all(task in run.tasks for run in runs)]
+    there = [list(dict.fromkeys(task for run in runs for task in run.tasks)) for runs in settings]
+    shared = [task for task in there[0] if all(task in tasks for tasks in there)]
     if not shared:
-        told = "; ".join(f"{run.path}: {', '.join(run.tasks)}" for run in (runs[0], runs[-1]))
+        told = "; ".join(f"{settings[i][0].path}: {', '.join(there[i])}" for i in (0, -1))
         raise UsageError(f"no task in common ({told}): run the same --tasks")
     return shared
+
+
+def _having(task: str, runs: Sequence[RunFolder]) -> RunFolder:
+    """The run with a task's samples; if there is none, the first says so."""
+    return next((run for run in runs if task in run.tasks), runs[0])
 
 
 def _labels(first: RunFolder, second: RunFolder) -> tuple[str, str]:
@@ -111,7 +133,10 @@ def _labels(first: RunFolder, second: RunFolder) -> tuple[str, str]:
         return f"{first.model}: {first.label}", f"{second.model}: {second.label}"
     if first.label != second.label:
         return first.label, second.label
-    return str(first.results_file), str(second.results_file)
+    one, two = first.results_file.parts, second.results_file.parts
+    alike = zip(one[:-1], two[:-1], strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], alike))
+    return str(Path(*one[shared:])), str(Path(*two[shared:]))
 
 
 def _compare(
@@ -144,7 +169,7 @@ def _check_versions(first: RunFolder, second: RunFolder, task: str) -> None:
     def facts(run: RunFolder) -> dict[str, Any]:
         metadata = run.results["configs"].get(task, {}).get("metadata")
         own = metadata if isinstance(metadata, dict) else {}
-        return {"version": run.results.get("versions", {}).get(task), **own}
+        return {"version": (run.results.get("versions") or {}).get(task), **own}
 
     one, two = facts(first), facts(second)
     for name in {**one, **two}:

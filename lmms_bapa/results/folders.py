@@ -16,7 +16,7 @@ from lmms_eval.utils import handle_arg_string
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.options import build_interventions, option_names
 from lmms_bapa.harness.preset import load_preset
-from lmms_bapa.harness.presets import preset_names, preset_path
+from lmms_bapa.harness.presets import OWN_CONFIGS, preset_names, preset_path
 from lmms_bapa.interventions import REGISTRY
 
 SWEEP, MANIFEST, JOURNAL = "sweep.yaml", "manifest.json", "answers.jsonl"
@@ -24,10 +24,11 @@ OFF = "off"
 _ENDING = "results.json"
 # Scorers write files of their own that end the same way; the harness's have a date in front.
 _DATED = re.compile(r"\d{8}_\d{6}_results\.json")
+_OURS = f"{preset_path.__module__}."  # where adapters of ours say that they are from
 _LOG_SAMPLES = "run lmms-eval again with --log_samples --output_path DIR"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunFolder:
     """One run: one results JSON of the harness, with the sample logs beside it.
 
@@ -52,8 +53,21 @@ class RunFolder:
         if not isinstance(given, Mapping):
             pairs = (part.partition("=") for part in str(given).split(",") if part)
             given = {key.strip(): value.strip() for key, _, value in pairs}
+        self._check_adapter(str(config.get("model")), str(config.get("model_backend")))
         merged = {**_defaults(str(config.get("model"))), **given}
         return {str(key): _text(value) for key, value in merged.items()}
+
+    def _check_adapter(self, name: str, backend: str) -> None:
+        """Refuses an adapter of the user's own that is out of sight: its settings would be, too.
+
+        Raises:
+            UsageError: see above.
+        """
+        if backend.startswith(_OURS) and name not in preset_names():
+            raise UsageError(
+                f"{self.results_file}: made with the adapter {name}, which is not found: set "
+                f"{OWN_CONFIGS} to the folder of {name}.yaml"
+            )
 
     @property
     def settings(self) -> dict[str, str]:
@@ -108,7 +122,7 @@ class RunFolder:
                 f"{log}: has documents twice, so it holds more than one run: run again with an "
                 "output folder of its own"
             )
-        expected = self.results.get("n-samples", {}).get(task, {}).get("effective")
+        expected = (self.results.get("n-samples") or {}).get(task, {}).get("effective")
         if expected is not None and len(kept) < int(expected):
             raise UsageError(
                 f"{log}: cut off, {len(kept)} of {int(expected)} documents: run it again"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +22,8 @@ from lmms_bapa.shift.spec import ORIGINAL
 Array = NDArray[np.float64]
 Sample = Mapping[str, Any]
 NO_PLACE = -1
+_NUMBERS_DOCUMENTS = re.compile(r"(^|[^a-z])[a-z]?(id|idx|index|number)$", re.IGNORECASE)
+_PLACEMENTS = "_placements"  # behind the name of a shifted task's metric
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Scores:
     Attributes:
         task: its name.
         metric: what the scores are.
-        questions: what was asked, to tell whether two runs were asked the same.
+        questions: digests of what was asked, to tell whether two runs were asked the same.
         score: per question; NaN is no verdict.
         group: number of each question's group, 0 to the last.
         place: number of each question's place; negative: at none.
@@ -37,11 +43,12 @@ class Scores:
         said: ``yes``, ``no`` or None for a reply that is neither; None likewise.
         margin: log p(Yes) - log p(No); None where it was not recorded.
         original: scores of the unshifted pictures, by number of the group; None if not a shift.
+        higher_is_better: whether a higher score is a better one.
     """
 
     task: str
     metric: str
-    questions: Sequence[str]
+    questions: Sequence[bytes]
     score: Array
     group: NDArray[np.int64]
     place: NDArray[np.int64]
@@ -51,6 +58,7 @@ class Scores:
     said: Sequence[str | None] | None = None
     margin: Array | None = None
     original: Array | None = None
+    higher_is_better: bool = True
 
     @property
     def groups(self) -> int:
@@ -64,6 +72,14 @@ def read_scores(run: RunFolder, task: str) -> Scores:
     Raises:
         UsageError: the log cannot be read, or its samples carry no score.
     """
+    log = run.log(task)
+    changed = log.stat().st_mtime_ns if log.is_file() else None
+    return _read_scores(run, task, changed)
+
+
+@lru_cache(maxsize=16)  # a report describes and compares every run
+def _read_scores(run: RunFolder, task: str, changed: int | None) -> Scores:
+    del changed  # a log that was written anew is read anew
     samples = sorted(run.samples(task), key=lambda sample: _number(sample["doc_id"]))
     config = run.results["configs"][task]
     try:
@@ -91,10 +107,12 @@ def _numbered(names: Sequence[Any]) -> NDArray[np.int64]:
     return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)
 
 
-def _asked(sample: Sample, *more: Any) -> str:
-    """The text of what was asked: document, words, right answer, and for probes the canvas."""
+def _asked(sample: Sample, *more: Any) -> bytes:
+    """A digest of what was asked: document, words, right answer, and for probes the canvas."""
     keys = ("doc_id", "doc_hash", "input", "target", "question_id", "where")
-    return json.dumps([*(sample.get(key) for key in keys), *more], default=str, sort_keys=True)
+    asked = [*(sample.get(key) for key in keys), *more]
+    text = json.dumps(asked, default=str, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _margins(samples: Sequence[Sample]) -> Array | None:
@@ -138,9 +156,10 @@ def _own_probe(task: str, samples: Sequence[Sample]) -> Scores:
 def _shifted(run: RunFolder, task: str, samples: Sequence[Sample]) -> Scores:
     """The verdicts at the places; the unshifted original stands apart."""
     verdicts = [sample["flip_rate"] for sample in samples]
-    metric = "verdict"
+    metric, higher = "verdict", True
     if all(v["value"] is None for v in verdicts):
         metric, verdicts = _shifted_metric(run, task, samples)
+        higher = bool(run.results["higher_is_better"][task][f"{metric}{_PLACEMENTS}"])
     shifted = [i for i, v in enumerate(verdicts) if v["placement"] != ORIGINAL]
     names = list(dict.fromkeys(verdicts[i]["placement"] for i in shifted))
     group = _numbered([v["document"] for v in verdicts])
@@ -151,7 +170,7 @@ def _shifted(run: RunFolder, task: str, samples: Sequence[Sample]) -> Scores:
     values = [verdicts[i]["value"] for i in shifted]
     return Scores(
         task=task,
-        metric=metric,
+        metric=_told(metric, higher),
         questions=[
             _asked(s, v["placement"], v["document"]) for s, v in zip(samples, verdicts, strict=True)
         ],
@@ -160,6 +179,7 @@ def _shifted(run: RunFolder, task: str, samples: Sequence[Sample]) -> Scores:
         place=np.array([names.index(verdicts[i]["placement"]) for i in shifted], np.int64),
         places=names,
         original=original,
+        higher_is_better=higher,
     )
 
 
@@ -169,17 +189,17 @@ def _shifted_metric(
     """The first numeric metric of a shifted task none of whose scorers gives a verdict."""
     key = run.results["configs"][task].get("score_key", "score")
     for name in _metrics(run, task):
-        metric = name.removesuffix("_placements")
+        metric = name.removesuffix(_PLACEMENTS)
         if metric == name:
             continue
         found = []
         for sample in samples:
             if name in sample:
-                value = _numeric(sample[name]["value"], key)
-                found.append({**sample[name], "value": value})
+                where, given = sample[name], sample[name]["value"]
             else:
-                where = sample["flip_rate"]
-                found.append({**where, "value": _numeric(sample.get(f"{metric}_original"), key)})
+                where, given = sample["flip_rate"], sample.get(f"{metric}_original")
+            value = _numeric(given, key)
+            found.append({**where, "value": _only_number(given) if value is None else value})
         if all(record["value"] is not None for record in found):
             return metric, found
     raise UsageError(
@@ -193,9 +213,13 @@ def _plain(run: RunFolder, task: str, samples: Sequence[Sample], cluster: str) -
     key = run.results["configs"][task].get("score_key", "score")
     names = _metrics(run, task)
     for name in names:
+        higher = bool(run.results["higher_is_better"][task][name])
         values = [_numeric(sample.get(name), key) for sample in samples]
         if all(value is None for value in values):
             values = _verdicts(samples, name, key)
+            higher = higher or any(value is not None for value in values)  # 1 is right
+        if all(value is None for value in values):
+            values = [_only_number(sample.get(name)) for sample in samples]
         if any(value is not None for value in values):
             break
     else:
@@ -204,18 +228,20 @@ def _plain(run: RunFolder, task: str, samples: Sequence[Sample], cluster: str) -
             f"{run.log(task)}: no score per document in it; its samples have "
             f"{', '.join(found) or 'no metrics'}: compare another task"
         )
-    if not run.results["higher_is_better"].get(task, {}).get(name, True):
-        name = f"{name} (lower is better)"
     clusters = [_cluster(sample, name, cluster) for sample in samples]
     return Scores(
         task=task,
-        metric=name,
+        metric=_told(name, higher),
         questions=[_asked(sample) for sample in samples],
         score=np.array([np.nan if v is None else v for v in values], dtype=float),
         group=_numbered(clusters),
         place=np.full(len(samples), NO_PLACE, np.int64),
-        margin=None,
+        higher_is_better=higher,
     )
+
+
+def _told(metric: str, higher_is_better: bool) -> str:
+    return metric if higher_is_better else f"{metric} (lower is better)"
 
 
 _ASIDE = {
@@ -225,16 +251,26 @@ _ASIDE = {
 
 def _metrics(run: RunFolder, task: str) -> list[str]:
     """The metrics of a task: those of which more is better first."""
-    better = run.results.get("higher_is_better", {}).get(task, {})
+    better = (run.results.get("higher_is_better") or {}).get(task, {})
     return sorted(better, key=lambda name: not better[name])
 
 
 def _numeric(value: Any, key: str) -> float | None:
-    """A score as a number: itself, the one under the task's name for it, or the only one."""
+    """A score as a finite number: itself, or the one under the task's name for it."""
     if isinstance(value, Mapping):
-        numbers = [v for v in value.values() if is_number(v) or isinstance(v, bool)]
-        value = value[key] if key in value else numbers[0] if len(numbers) == 1 else None
-    return float(value) if is_number(value) or isinstance(value, bool) else None
+        value = value.get(key)
+    if not (is_number(value) or isinstance(value, bool)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _only_number(value: Any) -> float | None:
+    """The one number of a record that does not merely number the document."""
+    if not isinstance(value, Mapping):
+        return None
+    found = [_numeric(v, "") for name, v in value.items() if not _NUMBERS_DOCUMENTS.search(name)]
+    numbers = [number for number in found if number is not None]
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def _verdicts(samples: Sequence[Sample], name: str, key: str) -> list[float | None]:

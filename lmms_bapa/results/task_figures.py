@@ -68,11 +68,9 @@ def figures_of(scores: Scores, seed: int = 0) -> TaskFigures:
     extra = _reply_figures(tables, seed) | _consistency(scores) | _shift_figures(tables, seed)
     margins, by_place, auroc_std = tables.margins, [], Interval(math.nan)
     if margins is not None:
-
-        def statistic(weights: Array) -> Array:
-            return np.stack([margins.overall(weights), margins.by_place(weights).std(axis=1)])
-
-        found = bootstrap.bootstrap(statistic, scores.groups, seed, AUROC_RESAMPLES)
+        found = bootstrap.bootstrap(
+            margins.overall_and_spread, scores.groups, seed, AUROC_RESAMPLES
+        )
         extra["auroc"] = found[0]
         if scores.places:
             auroc_std = found[1]
@@ -112,7 +110,9 @@ def _place_figures(
     if table is None:
         return None
     std, reach, worst = bootstrap.bootstrap(
-        lambda weights: spread(table.means(weights)), scores.groups, seed
+        lambda weights: spread(table.means(weights), scores.higher_is_better),
+        scores.groups,
+        seed,
     )
     test = position_test(table, seed)
     method = f"permutation of places within groups ({test.permutations:,})"

@@ -83,17 +83,22 @@ class AurocTable:
 
     def by_place(self, weights: Array) -> Array:
         """AUROC of each place, shape (resamples, places), for weights (resamples, groups)."""
-        won = self._won(weights)
-        with np.errstate(invalid="ignore"):
-            found: Array = won / ((weights @ self.positives) * (weights @ self.negatives))
-        return found
+        return self._areas(weights)[0]
 
     def overall(self, weights: Array) -> Array:
         """AUROC of all pairs that places compare, shape (resamples,)."""
+        return self._areas(weights)[1]
+
+    def overall_and_spread(self, weights: Array) -> Array:
+        """AUROC of all pairs, and its standard deviation over places, shape (2, resamples)."""
+        by_place, overall = self._areas(weights)
+        return np.stack([overall, by_place.std(axis=1)])
+
+    def _areas(self, weights: Array) -> tuple[Array, Array]:
+        won = self._won(weights)
         pairs = (weights @ self.positives) * (weights @ self.negatives)
         with np.errstate(invalid="ignore"):
-            found: Array = self._won(weights).sum(axis=1) / pairs.sum(axis=1)
-        return found
+            return won / pairs, won.sum(axis=1) / pairs.sum(axis=1)
 
     def _won(self, weights: Array) -> Array:
         drawn = weights.astype(np.float32)

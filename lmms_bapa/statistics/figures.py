@@ -39,7 +39,7 @@ class PlaceFigures:
         auroc: per place, from the Yes/No margins; empty where there are none.
         std: population standard deviation of the scores over the places.
         range: best place minus worst place.
-        worst: the worst place's score.
+        worst: the worst place's score; the highest one where lower is better.
         chance_std: the standard deviation that chance alone gives at this sample size, with its
             central range under permutation of the places.
         matters_p: p of "position does not matter".
@@ -113,6 +113,7 @@ class Comparison:
             ``auroc_std``, with paired bootstrap intervals; those that do not apply are absent.
         scores: mean score of the first and of the second on these questions.
         stds: their standard deviations over the places; NaN without places.
+        higher_is_better: whether a higher score is a better one.
     """
 
     task: str
@@ -135,11 +136,23 @@ class Comparison:
     extra: Mapping[str, Interval] = field(default_factory=dict)
     scores: tuple[float, float] = (math.nan, math.nan)
     stds: tuple[float, float] = (math.nan, math.nan)
+    higher_is_better: bool = True
 
     @property
     def is_shown(self) -> bool:
         """Whether a difference of the scores is shown: question by question, and over groups."""
         return self.p_holm < ALPHA and self.p_groups_holm < ALPHA
+
+    @property
+    def factor(self) -> float:
+        """100 for shares, which are shown in percent; 1 for scores beyond 0 to 1."""
+        known = [score for score in self.scores if not math.isnan(score)]
+        return 100.0 if all(0 <= score <= 1 for score in known) else 1.0
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether the second is shown to be better."""
+        return self.is_shown and (self.difference.value > 0) == self.higher_is_better
 
     @property
     def is_spread_shown(self) -> bool:

@@ -72,17 +72,18 @@ class PlaceTable:
         return np.asarray((self.counts > 0).all(1) & (np.ptp(self.counts, axis=1) == 0))
 
 
-def spread(means: Array) -> Array:
+def spread(means: Array, higher_is_better: bool = True) -> Array:
     """Population standard deviation, range and worst of place means.
 
     Args:
         means: shape (resamples, places).
+        higher_is_better: whether the worst is the lowest.
 
     Returns:
         Shape (3, resamples).
     """
     low, high = means.min(axis=1), means.max(axis=1)
-    return np.stack([means.std(axis=1), high - low, low])
+    return np.stack([means.std(axis=1), high - low, low if higher_is_better else high])
 
 
 @dataclass(frozen=True)
