@@ -34,7 +34,7 @@ CHANCE = {"date", "start_time", "end_time", "total_evaluation_time_seconds", "co
 def run(output: str) -> None:
     """The sweep, in the process that is to be killed; imports are there already."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    from lmms_bapa.runs.quiet import quiet_harness
+    from lmms_bapa.harness.quiet import quiet_harness
     from lmms_bapa.sweep.config import read_config
     from lmms_bapa.sweep.progress import SweepProgress
     from lmms_bapa.sweep.runner import sweep

@@ -163,10 +163,10 @@ def model(table: Table) -> None:
     from lmms_eval.utils import simple_parse_args_string
 
     from lmms_bapa.harness.adapter import HFBapa
+    from lmms_bapa.harness.evaluate import evaluate_setting
     from lmms_bapa.harness.fast_tasks import manager_for
+    from lmms_bapa.harness.quiet import quiet_harness
     from lmms_bapa.probes.canvas import canvas_of
-    from lmms_bapa.runs.evaluate import evaluate_setting
-    from lmms_bapa.runs.quiet import quiet_harness
 
     with quiet_harness(), tempfile.TemporaryDirectory() as parent:
         manager = manager_for([TASK])

@@ -89,7 +89,7 @@ def shift(
 ) -> None:
     """Writes the YAML that shows a task's pictures at other places of a larger canvas."""
     with usage_errors(), console.status("reading the harness's tasks"):
-        from lmms_bapa.runs.quiet import quiet_harness
+        from lmms_bapa.harness.quiet import quiet_harness
         from lmms_bapa.runs.shift_files import read_settings, write_shifted
 
         checked = read_settings(settings or [])

@@ -262,7 +262,7 @@ def test_results_that_cannot_be_saved_are_an_error(tmp_path: Path) -> None:
     from lmms_eval.tasks import TaskManager
 
     from lmms_bapa.harness.adapter import HFBapa
-    from lmms_bapa.runs.evaluate import run_setting
+    from lmms_bapa.harness.evaluate import run_setting
 
     (tmp_path / "file").write_text("in the way")
     adapter = HFBapa(pretrained="micro-llava", batch_size=18)

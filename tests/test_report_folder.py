@@ -13,7 +13,7 @@ from lmms_eval.tasks import TaskManager
 from typer.testing import CliRunner
 
 from lmms_bapa.cli import app
-from lmms_bapa.runs.evaluate import model_args_text, run_setting
+from lmms_bapa.harness.evaluate import model_args_text, run_setting
 
 from .harness_runs import TASK, adapter
 

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from lmms_bapa.cli import app
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.journal import Journal
-from lmms_bapa.provenance.agreement import Change, agreement
 from lmms_bapa.provenance.manifest import read_manifest
-from lmms_bapa.provenance.recorded import record_of
-from lmms_bapa.provenance.reproduce import plan
+from lmms_bapa.reproduction.agreement import Change, agreement
+from lmms_bapa.reproduction.recorded import record_of
+from lmms_bapa.reproduction.runner import plan
 from lmms_bapa.results.folders import RunFolder, read_run, read_runs
 from lmms_bapa.sweep.config import SweepConfig
 from lmms_bapa.sweep.progress import SweepProgress

@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lmms_bapa.cli_errors import usage_errors
+from lmms_bapa.cli_errors import interruptible, usage_errors
 
 if TYPE_CHECKING:
     from lmms_bapa.calibration.choice import Candidate
@@ -86,7 +86,9 @@ def calibrate(
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     console = Console()
-    with usage_errors():
+    kept = "give the same command again, which goes on where it was"
+    lost = "nothing was written; with --runs DIR the same command would go on where it was"
+    with usage_errors(), interruptible(kept if runs else lost):
         from lmms_bapa.calibration.file import check_output, usage, write
         from lmms_bapa.sweep.config import parse_grid, read_config
 
@@ -106,7 +108,7 @@ def calibrate(
             progress.say("loading the harness")
             from lmms_bapa.calibration.choice import Objective
             from lmms_bapa.calibration.runner import calibrate as run
-            from lmms_bapa.runs.quiet import quiet_harness
+            from lmms_bapa.harness.quiet import quiet_harness
 
             wanted = Objective(objective.value, floor / 100)
             with quiet_harness():

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lmms_bapa.cli_errors import usage_errors
+from lmms_bapa.cli_errors import interruptible, usage_errors
 from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.startup import uncollected
 
@@ -35,15 +35,16 @@ def demo(
     from lmms_bapa.plots.heatmaps import require_matplotlib, save_heat_maps
 
     console = Console()
-    with usage_errors():
+    advice = "give the same command again, which goes on where it was"
+    with usage_errors(), interruptible(advice):
         require_matplotlib()
         from lmms_bapa.sweep.progress import SweepProgress
 
         with SweepProgress(console) as progress:
             progress.say("loading the harness")
             with uncollected():
+                from lmms_bapa.harness.quiet import quiet_harness
                 from lmms_bapa.runs import demo as run
-                from lmms_bapa.runs.quiet import quiet_harness
             models = model or list(run.DEFAULT_MODELS)
             with quiet_harness():
                 rows = run.compare(models, task, output, progress, limit)

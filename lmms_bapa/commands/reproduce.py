@@ -14,7 +14,7 @@ from lmms_bapa.errors import UsageError
 from lmms_bapa.startup import uncollected
 
 if TYPE_CHECKING:
-    from lmms_bapa.provenance.agreement import Agreement
+    from lmms_bapa.reproduction.agreement import Agreement
 
 SHOWN = 5
 console = Console()
@@ -52,9 +52,9 @@ def reproduce(
     with usage_errors():
         with console.status("reading the record"):
             with uncollected():
-                from lmms_bapa.provenance.reproduce import plan
-                from lmms_bapa.provenance.reproduce import reproduce as run
-                from lmms_bapa.runs.quiet import quiet_harness
+                from lmms_bapa.harness.quiet import quiet_harness
+                from lmms_bapa.reproduction.runner import plan
+                from lmms_bapa.reproduction.runner import reproduce as run
                 from lmms_bapa.sweep.progress import SweepProgress
 
             task = plan(path, setting or [], output, include_path)

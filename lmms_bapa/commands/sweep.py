@@ -95,7 +95,7 @@ def sweep(
         with SweepProgress(console) as progress:
             progress.say("loading the harness")
             with uncollected():
-                from lmms_bapa.runs.quiet import quiet_harness
+                from lmms_bapa.harness.quiet import quiet_harness
                 from lmms_bapa.sweep.runner import sweep as run
 
             with quiet_harness():

@@ -1,1 +1,1 @@
-"""Where results come from: manifests, and doing a run again."""
+"""Where results come from: the manifest of a run."""

@@ -122,7 +122,7 @@ def _from_harness(
     task: str, samples: Mapping[int, Mapping[str, Any]], include: str | None
 ) -> dict[int, bytes]:
     from lmms_bapa.harness.fast_tasks import manager_for
-    from lmms_bapa.runs.quiet import quiet_harness
+    from lmms_bapa.harness.quiet import quiet_harness
 
     folder = None if include is None else Path(include)
     if folder is not None and not folder.is_dir():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.evaluate import model_args_text, option_text
 from lmms_bapa.harness.options import (
     PIXEL_LIMITS,
     LoadOptions,
@@ -20,7 +21,6 @@ from lmms_bapa.harness.preset import Preset, load_preset
 from lmms_bapa.harness.presets import preset_names, preset_path
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.results.folders import OFF, active_settings
-from lmms_bapa.runs.evaluate import model_args_text, option_text
 from lmms_bapa.sweep.config import SweepConfig, parse_arguments
 from lmms_bapa.validation import nearest
 

@@ -16,6 +16,7 @@ from lmms_eval.tasks import TaskManager
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import presets
 from lmms_bapa.harness.adapter import HFBapa
+from lmms_bapa.harness.evaluate import NotSaved, evaluate_setting, model_args_text
 from lmms_bapa.harness.fast_tasks import manager_for
 from lmms_bapa.harness.journal import Journal
 from lmms_bapa.harness.loading import check_config, locate
@@ -23,7 +24,6 @@ from lmms_bapa.harness.options import build_interventions, parse_options
 from lmms_bapa.provenance import manifest
 from lmms_bapa.provenance.model_facts import model_facts
 from lmms_bapa.provenance.surroundings import sources_digest, versions
-from lmms_bapa.runs.evaluate import NotSaved, evaluate_setting, model_args_text
 from lmms_bapa.sweep.config import SweepConfig
 from lmms_bapa.sweep.folder import SweepFolder, check_place, check_room, held
 from lmms_bapa.sweep.plan import Plan, Setting, make_plan

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.evaluate import model_args_text
 from lmms_bapa.harness.preset import load_preset
 from lmms_bapa.harness.presets import preset_names, preset_path
 from lmms_bapa.provenance.manifest import SEEDS, read_manifest, task_facts
 from lmms_bapa.provenance.manifest_format import Manifest, ModelFacts
 from lmms_bapa.results.folders import RunFolder
-from lmms_bapa.runs.evaluate import model_args_text
 from lmms_bapa.sweep.config import parse_arguments
 from lmms_bapa.sweep.plan import intervention_options
 

@@ -12,17 +12,17 @@ from lmms_eval.tasks import TaskManager
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import presets
+from lmms_bapa.harness.evaluate import evaluate_setting, model_args_text
 from lmms_bapa.harness.fast_tasks import manager_for
 from lmms_bapa.harness.journal import Journal
 from lmms_bapa.provenance import manifest
-from lmms_bapa.provenance.agreement import Agreement, agreement
 from lmms_bapa.provenance.fingerprints import processor_digest, weights_digest
 from lmms_bapa.provenance.manifest_format import Manifest, ModelFacts, differences
 from lmms_bapa.provenance.model_facts import checkpoint_folder
-from lmms_bapa.provenance.recorded import Recorded, folder_of, record_of
 from lmms_bapa.provenance.surroundings import commit, hardware, sources_digest, versions
+from lmms_bapa.reproduction.agreement import Agreement, agreement
+from lmms_bapa.reproduction.recorded import Recorded, folder_of, record_of
 from lmms_bapa.results.folders import SWEEP, RunFolder, read_run, read_runs, unfinished
-from lmms_bapa.runs.evaluate import evaluate_setting, model_args_text
 from lmms_bapa.sweep.config import SweepConfig, read_config
 from lmms_bapa.sweep.folder import check_place, check_room, held
 from lmms_bapa.sweep.plan import Setting

@@ -1,0 +1,1 @@
+"""Does a run again, and says whether every answer is the same."""
