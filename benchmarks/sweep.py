@@ -36,7 +36,9 @@ SETTINGS = [
     {key: value for key, value in zip(GRID, values, strict=True) if value != OFF[key]}
     for values in itertools.product(*GRID.values())
 ]
-QUESTIONS, MODEL_BATCH, PIXELS = 36, 4, 280 * 280  # of the model with Qwen's proportions
+# Of the model with Qwen's proportions. In larger batches a run encodes a picture that two questions
+# share once by itself, so that less is left to save.
+QUESTIONS, MODEL_BATCH, PIXELS = 12, 1, 448 * 448
 START_QUESTIONS, START_ROUNDS = 18, 3
 COMMANDS_GOAL, MODEL_GOAL, START_GOAL = 0.35, 0.8, 0.3
 
