@@ -280,7 +280,9 @@ def test_the_harness_keeps_them_from_setting_to_setting_and_clean_ends_it() -> N
     for name, setting in settings.items():
         model.steer(*setting)
         assert samples(model) == want[name], name
-    assert pictures.computed == 18 // 2  # every canvas is asked about twice, side by side
+    # Every canvas is asked about twice, side by side; an older transformers encodes both.
+    sharing = "mm_encoder_outputs" in inspect.signature(model.model.forward).parameters
+    assert pictures.computed == (18 // 2 if sharing else 18)
     base = model.model.model
     assert "get_image_features" in base.__dict__
     model.keep_loaded = False
