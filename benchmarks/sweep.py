@@ -39,6 +39,7 @@ SETTINGS = [
 # Of the model with Qwen's proportions. In larger batches a run encodes a picture that two questions
 # share once by itself, so that less is left to save.
 QUESTIONS, MODEL_BATCH, PIXELS = 12, 1, 448 * 448
+REPLY = "max_new_tokens=2"  # Yes or No and the end; a random model would never end
 START_QUESTIONS, START_ROUNDS = 18, 3
 COMMANDS_GOAL, MODEL_GOAL, START_GOAL = 0.35, 0.8, 0.3
 
@@ -186,7 +187,9 @@ def model(table: Table) -> None:
             for number, options in enumerate(track(SETTINGS, description=name)):
                 output, typed = Path(parent) / name / str(number), label(options)
                 settings = simple_parse_args_string(typed)
-                evaluate_setting(adapter, settings, [TASK], manager, output, QUESTIONS)
+                evaluate_setting(
+                    adapter, settings, [TASK], manager, output, QUESTIONS, gen_kwargs=REPLY
+                )
                 said.append(answers(output))
             found[name] = watch.seconds, watch.pictures, said
         adapter.drop_pictures()
