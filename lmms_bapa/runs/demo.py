@@ -114,7 +114,7 @@ def setting_name(options: Mapping[str, str]) -> str:
 
 def comparison_table(rows: Sequence[Row], title: str) -> Table:
     """The figures side by side, in percent."""
-    table = Table(title=title, box=box.HORIZONTALS, pad_edge=False)
+    table = Table(title=title, box=box.HORIZONTALS, pad_edge=False, collapse_padding=True)
     table.add_column("model", no_wrap=True)
     table.add_column("setting", no_wrap=True)
     for heading in COLUMNS.values():
