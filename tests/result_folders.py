@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,31 @@ from lmms_bapa.harness import probe_task, relation_task
 from lmms_bapa.harness.reply import Reply
 from lmms_bapa.probes.questions import ProbeSpec, plan
 from lmms_bapa.probes.relations import RelationSpec, plan_relations
+from lmms_bapa.results.folders import RunFolder, read_run
 
 Document = Mapping[str, Any]
 Answer = Callable[[Document], str]
+
+
+def noisy(share: Callable[[Document], float], seed: int = 0) -> Callable[[Document], str]:
+    """Right with a probability."""
+    dice = random.Random(seed)
+
+    def answer(doc: Document) -> str:
+        other = {"Yes": "No", "No": "Yes"}[doc["answer"]]
+        return str(doc["answer"]) if dice.random() < share(doc) else other
+
+    return answer
+
+
+def start_blind(doc: Document) -> float:
+    """A share for :func:`noisy`: misses what stands in the first three cells."""
+    return 0.2 if doc["asked"] == "key" and doc["cell"] < 3 else 0.9
+
+
+def run_of(folder: Path, samples: list[dict[str, Any]], **more: Any) -> RunFolder:
+    """Writes a run of one task and reads it again."""
+    return read_run(write_run(folder, {"t": samples}, **more))
 
 
 def write_run(

@@ -262,10 +262,10 @@ def test_results_that_cannot_be_saved_are_an_error(tmp_path: Path) -> None:
     from lmms_eval.tasks import TaskManager
 
     from lmms_bapa.harness.adapter import HFBapa
-    from lmms_bapa.harness.evaluate import run_setting
+    from lmms_bapa.harness.evaluate import evaluate_setting
 
     (tmp_path / "file").write_text("in the way")
     adapter = HFBapa(pretrained="micro-llava", batch_size=18)
     manager = TaskManager(include_defaults=False)
     with pytest.raises(OSError, match=r"could not save .*_results\.json"):
-        run_setting(adapter, {}, ["spatial_probe_lite"], manager, tmp_path / "file", 18)
+        evaluate_setting(adapter, {}, ["spatial_probe_lite"], manager, tmp_path / "file", 18)

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,38 +18,22 @@ from scipy import stats
 from lmms_bapa.errors import UsageError
 from lmms_bapa.metrics import probe
 from lmms_bapa.results.findings import compare, compare_all, describe
-from lmms_bapa.results.folders import RunFolder, read_run, read_runs
+from lmms_bapa.results.folders import read_run, read_runs
 from lmms_bapa.statistics.figures import Comparison, Interval
 from lmms_bapa.statistics.paired import holm, mcnemar
 from lmms_bapa.statistics.sentences import is_threshold_shift, sentence
 
 from .result_folders import (
+    noisy,
     plain_samples,
     probe_samples,
+    run_of,
     shift_samples,
+    start_blind,
     write_run,
 )
 
 Doc = Mapping[str, Any]
-
-
-def noisy(share: Callable[[Doc], float], seed: int = 0) -> Callable[[Doc], str]:
-    """Right with a probability."""
-    dice = random.Random(seed)
-
-    def answer(doc: Doc) -> str:
-        other = {"Yes": "No", "No": "Yes"}[doc["answer"]]
-        return str(doc["answer"]) if dice.random() < share(doc) else other
-
-    return answer
-
-
-def start_blind(doc: Doc) -> float:
-    return 0.2 if doc["asked"] == "key" and doc["cell"] < 3 else 0.9
-
-
-def run_of(folder: Path, samples: list[dict[str, Any]], **more: Any) -> RunFolder:
-    return read_run(write_run(folder, {"t": samples}, **more))
 
 
 def pair(tmp_path: Path, before: Any, after: Any, **more: Any) -> Comparison:
@@ -137,7 +121,10 @@ def test_documents_without_a_score_in_both_do_not_count(tmp_path: Path) -> None:
 def test_a_bias_that_comes_is_a_larger_spread(tmp_path: Path) -> None:
     before = probe_samples(noisy(lambda doc: 0.9, 2), groups=40)
     after = probe_samples(noisy(start_blind, 1), groups=40)
-    assert "spread larger by " in sentence(pair(tmp_path, before, after))
+    found = pair(tmp_path, before, after)
+    assert "spread larger by " in sentence(found)
+    assert found.std_change is not None
+    assert found.std_change > 0.2  # 0.2 in three cells and 0.9 in six: 0.33, less without noise
 
 
 def test_more_yes_is_not_sold_as_a_cure(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +17,20 @@ from scipy import stats
 from lmms_bapa.errors import UsageError
 from lmms_bapa.metrics import placements, probe, relations
 from lmms_bapa.results.findings import compare, describe
-from lmms_bapa.results.folders import RunFolder, read_run
 from lmms_bapa.statistics.sentences import sentence
 
 from .result_folders import (
+    noisy,
     plain_samples,
     probe_samples,
     relation_samples,
+    run_of,
     shift_samples,
+    start_blind,
     write_run,
 )
 
 Doc = Mapping[str, Any]
-
-
-def noisy(share: Callable[[Doc], float], seed: int = 0) -> Callable[[Doc], str]:
-    """Right with a probability."""
-    dice = random.Random(seed)
-
-    def answer(doc: Doc) -> str:
-        other = {"Yes": "No", "No": "Yes"}[doc["answer"]]
-        return str(doc["answer"]) if dice.random() < share(doc) else other
-
-    return answer
-
-
-def start_blind(doc: Doc) -> float:
-    return 0.2 if doc["asked"] == "key" and doc["cell"] < 3 else 0.9
-
-
-def run_of(folder: Path, samples: list[dict[str, Any]], **more: Any) -> RunFolder:
-    return read_run(write_run(folder, {"t": samples}, **more))
 
 
 def test_a_probes_figures_are_its_metrics(tmp_path: Path) -> None:

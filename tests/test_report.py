@@ -202,6 +202,8 @@ def test_finding_says_what_is_shown() -> None:
     assert "raised by agci_lambda=0.3,bapa=true (+2.3 points, +0.8 to +3.8; p = 0.009)" in said
     assert f"lowered by {HOSTILE} (−62.8 points" in said
     assert "No difference of the score is shown for the 2 other settings." in said
+    assert "The spread is reduced by bapa=true (−11.7 points" in said
+    assert "increased" not in said
     assert f"at the cost of a worse score with {HOSTILE}." in said
 
 

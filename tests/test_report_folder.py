@@ -13,7 +13,7 @@ from lmms_eval.tasks import TaskManager
 from typer.testing import CliRunner
 
 from lmms_bapa.cli import app
-from lmms_bapa.harness.evaluate import model_args_text, run_setting
+from lmms_bapa.harness.evaluate import evaluate_setting, model_args_text
 
 from .harness_runs import TASK, adapter
 
@@ -28,7 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.keep_loaded = True
     for options in SETTINGS:
         place = root / (model_args_text(options) or "off")
-        run_setting(model, options, [TASK], manager, place, LIMIT)
+        evaluate_setting(model, options, [TASK], manager, place, LIMIT)
     return root
 
 

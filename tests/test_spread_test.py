@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from lmms_bapa.statistics.figures import Comparison, Interval
 from lmms_bapa.statistics.places import PlaceTable
-from lmms_bapa.statistics.spread_test import spread_test
+from lmms_bapa.statistics.spread_test import spread_change, spread_test
 
 EVEN = np.zeros(9)
 SLOPE = np.linspace(-1, 1, 9)
@@ -79,3 +81,31 @@ def test_groups_that_were_not_asked_everywhere_are_left_out() -> None:
     assert got == spread_test(table(first.sums[4:]), table(second.sums[4:]))
     one = table(np.ones((1, 9)))
     assert math.isnan(spread_test(one, one))
+
+
+def test_the_change_is_what_the_test_looks_at_and_not_the_plain_spreads() -> None:
+    rng = np.random.default_rng(1)
+    noisy, uneven = answers(rng, EVEN + 0.5, groups=12), answers(rng, 0.93 + 0.06 * SLOPE, 400)
+    few = table(uneven.sums[:12])
+    for before, after in ((noisy, few), (few, noisy)):
+        want = 0.0
+        for sign, scores in ((-1, before.sums), (1, after.sums)):
+            groups, places = scores.shape
+            means = scores.mean(axis=0)
+            left = scores - scores.mean(axis=1, keepdims=True) - means + means.mean()
+            error = (left**2).sum() / ((groups - 1) * (places - 1))
+            excess = means.var() - error * (places - 1) / (places * groups)
+            want += sign * math.copysign(math.sqrt(abs(excess)), excess)
+        assert spread_change(before, after) == pytest.approx(want)
+    assert math.isnan(spread_change(table(np.ones((1, 9))), table(np.ones((1, 9)))))
+
+
+def test_nothing_is_said_of_a_change_that_goes_the_other_way() -> None:
+    nothing = Interval(math.nan)
+    found = Comparison(
+        task="t", metric="accuracy", first="off", second="on", questions=9, difference=nothing,
+        wins=None, losses=None, p=1.0, test="", p_holm=1.0,
+        std_difference=Interval(-0.03), std_p=0.001, std_p_holm=0.001,
+    )  # fmt: skip
+    assert replace(found, std_change=-0.02).is_spread_shown
+    assert not replace(found, std_change=0.02).is_spread_shown

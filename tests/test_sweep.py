@@ -17,6 +17,7 @@ from loguru import logger
 
 from lmms_bapa.harness.spill import Spill
 from lmms_bapa.provenance.manifest import read_manifest
+from lmms_bapa.provenance.surroundings import sources_digest
 from lmms_bapa.results.folders import read_runs
 from lmms_bapa.sweep.config import SweepConfig, read_config
 from lmms_bapa.sweep.progress import SweepProgress
@@ -103,6 +104,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     counter = run(output)
     assert (counter.now, counter.known) == (4 * LIMIT, 0)
     return output
+
+
+def test_the_code_is_among_the_conditions(whole: Path) -> None:
+    conditions = json.loads((whole / "conditions.json").read_text(encoding="utf-8"))
+    assert conditions["sources_sha256"] == sources_digest()
 
 
 @pytest.mark.parametrize("label", LABELS)

@@ -126,20 +126,6 @@ def evaluate_setting(
     return Evaluation(results, samples, text)
 
 
-def run_setting(
-    adapter: HFBapa,
-    options: Mapping[str, Any],
-    tasks: Sequence[str],
-    manager: TaskManager,
-    output: Path,
-    limit: float | None = None,
-) -> dict[str, Any]:
-    """The results of :func:`evaluate_setting` in a single process."""
-    found = evaluate_setting(adapter, options, tasks, manager, output, limit)
-    assert found is not None
-    return found.results
-
-
 def _command_line(**given: Any) -> Namespace:
     """What the harness's parser makes of a command; tasks look at it, and so does its scoring."""
     typed = [f"--{key}={value}" for key, value in given.items() if value is not None]

@@ -14,7 +14,7 @@ from lmms_bapa.statistics.figures import Comparison, Interval
 from lmms_bapa.statistics.intervals import is_binary
 from lmms_bapa.statistics.paired import mcnemar, swap_test
 from lmms_bapa.statistics.places import PlaceTable
-from lmms_bapa.statistics.spread_test import spread_test
+from lmms_bapa.statistics.spread_test import spread_change, spread_test
 
 
 def compare_scores(
@@ -35,9 +35,10 @@ def compare_scores(
     wins, losses, p, test, p_groups = _tests(a, b, group, one.groups, seed)
     figures = _Differences(first, second, both)
     found = dict(zip(figures.names, bootstrap(figures, one.groups, seed), strict=True))
-    std_p, stds = math.nan, (math.nan, math.nan)
+    std_p, stds, std_change = math.nan, (math.nan, math.nan), None
     if figures.places is not None:
         std_p = spread_test(*figures.places, seed)
+        std_change = spread_change(*figures.places)
         before, after = (float(table.means()[0].std()) for table in figures.places)
         stds = before, after
     return Comparison(
@@ -60,6 +61,7 @@ def compare_scores(
         extra=found | _auroc_differences(first, second, seed),
         scores=(_mean(a), _mean(b)),
         stds=stds,
+        std_change=std_change,
         higher_is_better=one.higher_is_better,
     )
 

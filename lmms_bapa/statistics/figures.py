@@ -113,6 +113,8 @@ class Comparison:
             ``auroc_std``, with paired bootstrap intervals; those that do not apply are absent.
         scores: mean score of the first and of the second on these questions.
         stds: their standard deviations over the places; NaN without places.
+        std_change: difference of the spreads without their noise, what ``std_p`` is about; None
+            where it is not known.
         higher_is_better: whether a higher score is a better one.
     """
 
@@ -136,6 +138,7 @@ class Comparison:
     extra: Mapping[str, Interval] = field(default_factory=dict)
     scores: tuple[float, float] = (math.nan, math.nan)
     stds: tuple[float, float] = (math.nan, math.nan)
+    std_change: float | None = None
     higher_is_better: bool = True
 
     @property
@@ -157,4 +160,11 @@ class Comparison:
     @property
     def is_spread_shown(self) -> bool:
         """Whether a difference of the spreads over places is shown."""
+        # The plain spreads are what is told: nothing is said of a change that goes the other way.
+        if (
+            self.std_change is not None
+            and self.std_difference is not None
+            and self.std_change * self.std_difference.value <= 0
+        ):
+            return False
         return self.std_p_holm < ALPHA

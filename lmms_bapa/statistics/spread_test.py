@@ -39,6 +39,19 @@ def spread_test(
     return swap_test(one, two, lambda sums: true_spread(sums, groups), seed, permutations)
 
 
+def spread_change(first: PlaceTable, second: PlaceTable) -> float:
+    """What :func:`spread_test` looks at: the second's :func:`true_spread` minus the first's."""
+    rows = first.complete & second.complete
+    groups, places = int(rows.sum()), first.sums.shape[1]
+    if groups < 2 or places < 2:
+        return math.nan
+    one, two = (
+        true_spread(_with_squares(table.sums[rows]).sum(axis=0)[None], groups)
+        for table in (first, second)
+    )
+    return float((two - one)[0])
+
+
 def true_spread(sums: Array, groups: int) -> Array:
     """Standard deviation over places beyond what the noise within groups makes, with its sign.
 
