@@ -10,10 +10,11 @@ import typer
 from rich.console import Console
 
 from lmms_bapa import __version__, probe_cli
-from lmms_bapa.cli_errors import usage_errors
+from lmms_bapa.cli_errors import OneLineGroup, usage_errors
 from lmms_bapa.commands.calibrate import calibrate
 from lmms_bapa.commands.compare import compare
 from lmms_bapa.commands.demo import demo
+from lmms_bapa.commands.export import export
 from lmms_bapa.commands.power import power
 from lmms_bapa.commands.report import report
 from lmms_bapa.commands.reproduce import reproduce
@@ -22,6 +23,7 @@ from lmms_bapa.errors import UsageError
 
 app = typer.Typer(
     name="lmms-bapa",
+    cls=OneLineGroup,
     help="Training-free remedies for spatial bias in vision-language models.\n\n"
     "The evaluation itself is lmms-eval's: "
     "lmms-eval --model llava_bapa --tasks spatial_probe --model_args bapa=true,agci_lambda=0.3",
@@ -210,5 +212,6 @@ app.command()(sweep)
 app.command()(calibrate)
 app.command()(report)
 app.command()(compare)
+app.command()(export)
 app.command()(reproduce)
 app.command()(power)
