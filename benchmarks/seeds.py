@@ -32,12 +32,13 @@ from lmms_bapa.calibration.choice import Objective, judge
 from lmms_bapa.calibration.runner import calibrate
 from lmms_bapa.embedded import embedded_path
 from lmms_bapa.harness.adapter import HFBapa
+from lmms_bapa.harness.arguments import parse_arguments
 from lmms_bapa.harness.evaluate import evaluate_setting
 from lmms_bapa.harness.fast_tasks import manager_for
 from lmms_bapa.harness.quiet import quiet_harness
 from lmms_bapa.results.folders import read_run
 from lmms_bapa.results.scores import Scores, read_scores
-from lmms_bapa.sweep.config import SweepConfig, parse_arguments, parse_grid
+from lmms_bapa.sweep.config import SweepConfig, parse_grid
 from lmms_bapa.sweep.progress import SweepProgress
 
 TASK, BATCH, CALIBRATION_GROUPS, LEVEL = "spatial_probe_lite", 32, 30, 0.95

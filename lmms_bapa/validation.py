@@ -7,11 +7,13 @@ import difflib
 from pydantic import BaseModel, ValidationError
 
 _SHORT = 40
+_LONGEST = 1000
 
 
 def nearest(key: str, known: list[str]) -> str:
     """A hint for an unknown key: the nearest known one, or all of them if that is a short list."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    near = near or difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]}?"
     if len(known) > _SHORT:
@@ -25,6 +27,13 @@ def reason(error: Exception) -> str:
     if isinstance(error, KeyError) or not said:
         said = f"{name} {said}".strip()
     return said.splitlines()[0]
+
+
+def printable(error: Exception | str) -> str:
+    """What an error says as one line of a terminal: no control characters, and not endless."""
+    said = "".join(c if c.isprintable() else " " for c in " ".join(str(error).split()))
+    half = _LONGEST // 2
+    return said if len(said) <= _LONGEST else f"{said[:half]} ... {said[-half:]}"
 
 
 def one_line(error: ValidationError, model: type[BaseModel]) -> str:

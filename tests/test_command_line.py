@@ -116,7 +116,8 @@ BAD_ARGUMENTS = [
     ("bapa=true,bapa_strength=2", "BaPA: strength must be a number in [0, 1], got 2"),
     ("pretrained=micro-lava", "pretrained=micro-lava: unknown model: did you mean micro-llava?"),
     ("pretrained=/no/such/folder", "pretrained=/no/such/folder: no such folder"),
-    ("device=cuda:9", "device=cuda:9: not available here"),
+    ("pretrained=micro-llava,device=cuda:9", "device=cuda:9: not available here"),
+    ("device=cpu", "--model_args: device is given twice: leave one out"),
 ]
 
 

@@ -126,7 +126,7 @@ def test_the_spelling_of_auto_works_wherever_a_strength_does() -> None:
             {"agci_lambda": 0.3, "agci_depth_lambda": 0.3, "agci_depth_layers": 2},
             "agci and agci_depth are two forms of one method",
         ),
-        ({"agci_depth_lambda": 0.3}, "layers must be given"),
+        ({"agci_depth_lambda": 0.3}, "agci_depth_lambda needs agci_depth_layers"),
         ({"agci_depth_layers": 2}, "no effect without agci_depth_lambda"),
     ],
 )

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.places import check_place
 from lmms_bapa.provenance.manifest import Manifest, ModelFacts, TaskFacts
 from lmms_bapa.sweep.config import SweepConfig, read_config
-from lmms_bapa.sweep.folder import SweepFolder, check_place, check_room, held
+from lmms_bapa.sweep.folder import SweepFolder, check_room, held
 from lmms_bapa.sweep.plan import Setting
 
 GIVEN: dict[str, Any] = {

@@ -115,7 +115,10 @@ def judge(
     """
     stock = scores[0]
     if not stock.places or stock.positive is None:
-        raise UsageError(f"{stock.task}: has no places, so there is no spread to make smaller")
+        raise UsageError(
+            f"{stock.task}: has no places, so there is no spread to make smaller: take a spatial "
+            "probe"
+        )
     groups = stock.groups
     once = np.ones((1, groups))
     drawn = np.random.default_rng(seed).multinomial(

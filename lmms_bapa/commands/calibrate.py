@@ -90,9 +90,12 @@ def calibrate(
     lost = "nothing was written; with --runs DIR the same command would go on where it was"
     with usage_errors(), interruptible(kept if runs else lost):
         from lmms_bapa.calibration.file import check_output, usage, write
+        from lmms_bapa.places import check_place
         from lmms_bapa.sweep.config import parse_grid, read_config
 
         check_output(output, force)
+        if runs is not None:
+            check_place(runs, "--runs")
         given = {
             "model": model,
             "model_args": model_args,

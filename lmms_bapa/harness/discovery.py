@@ -11,7 +11,8 @@ import difflib
 import functools
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -19,8 +20,8 @@ from types import ModuleType
 from typing import Any
 
 from lmms_bapa.errors import UsageError
-from lmms_bapa.harness.failure import visible_failures
-from lmms_bapa.harness.presets import preset_names
+from lmms_bapa.harness.failure import in_command_line, visible_failures
+from lmms_bapa.harness.presets import missing_folder, preset_names
 from lmms_bapa.resources import folder
 
 _TASKS = "lmms_eval.tasks"
@@ -70,24 +71,75 @@ def _extend(module: ModuleType) -> None:
     if getattr(stock, "_lmms_bapa", False):
         return
 
+    load = manager.load_task_or_group
+
     @functools.wraps(stock)
     def initialize_tasks(
         self: Any, include_path: Any = None, include_defaults: bool = True
     ) -> dict[str, Any]:
+        model_name = getattr(self, "model_name", None)
         with visible_failures():
-            _check_model_name(getattr(self, "model_name", None))
+            _check_model_name(model_name)
+            typed = _typed(model_name)
         paths = [include_path] if isinstance(include_path, str | Path) else list(include_path or [])
         ours = str(folder("tasks"))
         if ours not in map(str, paths):
             paths.append(ours)
-        index: dict[str, Any] = stock(
-            self, include_path=[str(p) for p in paths], include_defaults=include_defaults
-        )
-        _latest.update(index=index, model_name=getattr(self, "model_name", None))
+        index: dict[str, Any] = {}
+        with visible_failures(), _one_line(typed, "--include_path", include_path):
+            index = stock(
+                self, include_path=[str(p) for p in paths], include_defaults=include_defaults
+            )
+        _latest.update(index=index, model_name=model_name)
+        if typed is not None:
+            from lmms_bapa.harness.command_line import check_tasks
+
+            with visible_failures():
+                check_tasks(typed, index)
         return index
+
+    @functools.wraps(load)
+    def load_task_or_group(self: Any, task_list: Any = None, *more: Any, **given: Any) -> Any:
+        typed = _typed(getattr(self, "model_name", None))
+        with visible_failures(), _one_line(typed, "task", task_list):
+            return load(self, task_list, *more, **given)
 
     initialize_tasks._lmms_bapa = True  # type: ignore[attr-defined]
     manager.initialize_tasks = initialize_tasks
+    manager.load_task_or_group = load_task_or_group
+
+
+def _typed(model_name: str | None) -> Any:
+    """The options of the harness's command, checked, if it is running an adapter of ours."""
+    if model_name not in preset_names() or not in_command_line():
+        return None
+    from lmms_bapa.harness.command_line import check_options, typed
+
+    given = typed()
+    if given is not None:
+        check_options(given)
+    return given
+
+
+@contextmanager
+def _one_line(typed: Any, what: str, names: Any) -> Iterator[None]:
+    """Says in one line what the harness cannot load; it would exit 0.
+
+    Args:
+        typed: the options of its command; None leaves its errors alone, as ``DEBUG`` does.
+        what: kind of thing, for the message.
+        names: of the things.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:
+        if typed is None or typed.verbosity == "DEBUG":
+            raise
+        from lmms_bapa.harness.command_line import not_loaded
+
+        raise not_loaded(what, names, error) from error
 
 
 def _check_model_name(name: str | None) -> None:
@@ -100,7 +152,8 @@ def _check_model_name(name: str | None) -> None:
         return
     near = difflib.get_close_matches(name, preset_names(), n=1, cutoff=0.75)
     if near or name.endswith("_bapa"):
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(preset_names())}"
+        there = f"there are {', '.join(preset_names())}"
+        hint = f"did you mean {near[0]}?" if near else missing_folder() or there
         raise UsageError(f"unknown model {name!r}: {hint}")
 
 

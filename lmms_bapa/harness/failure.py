@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.validation import printable
 
 USAGE_STATUS, FAILURE_STATUS = 2, 1
 
@@ -37,11 +38,11 @@ def visible_failures() -> Iterator[None]:
     except UsageError as error:
         if not in_command_line():
             raise
-        print(f"lmms-bapa: error: {error}", file=sys.stderr)
+        print(f"lmms-bapa: error: {printable(error)}", file=sys.stderr)
         raise SystemExit(USAGE_STATUS) from error
     except Exception as error:
         if not in_command_line():
             raise
         traceback.print_exc()
-        print(f"lmms-bapa: error: {error}", file=sys.stderr)
+        print(f"lmms-bapa: error: {printable(error)}", file=sys.stderr)
         raise SystemExit(FAILURE_STATUS) from error

@@ -69,7 +69,7 @@ def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any
     _check_texts(processor, asked)
     try:
         return _process(processor, asked, pictures)
-    except (ValueError, IndexError, StopIteration, RuntimeError, TemplateError) as error:
+    except Exception as error:  # of a template, of a processor, of options that it was given
         said = f"{type(processor).__name__} refuses a question: {reason(error)}"
         if not isinstance(error, TemplateError) and _leaves_pictures_out(processor, asked):
             said = "the chat template leaves pictures out: give one with chat_template=FILE"

@@ -153,9 +153,10 @@ def build_intervention(
                 f"{extra} has no effect without {needed}: add it, or leave {extra} out"
             )
         return None
-    required = [f.name for f in fields(method) if f.default is MISSING and f.name not in given]
-    if required:
-        raise UsageError(f"{method.name}: {', '.join(required)} must be given")
+    required = {f.name for f in fields(method) if f.default is MISSING and f.name not in given}
+    missing = [name for name, field in names.items() if field in required]
+    if missing:
+        raise UsageError(f"{key} needs {missing[0]}: add {missing[0]}=...")
     try:
         return method(**given)
     except ValueError as error:

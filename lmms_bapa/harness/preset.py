@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.validation import one_line
+from lmms_bapa.yaml_text import parse_yaml
 
 
 class Preset(BaseModel):
@@ -36,7 +36,10 @@ def load_preset(path: Path) -> Preset:
     Raises:
         UsageError: the YAML is not a mapping of a preset's fields.
     """
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    try:
+        content = parse_yaml(path.read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path.name}: cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise UsageError(f"{path.name}: expected {', '.join(Preset.model_fields)}")
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmms_bapa.resources import folder
+from lmms_bapa.validation import nearest
 
 if TYPE_CHECKING:
     from lmms_bapa.harness.adapter import HFBapa
@@ -29,7 +30,21 @@ def _folders() -> list[Path]:
 
 def preset_names() -> list[str]:
     """The names of all adapters."""
-    return sorted({path.stem for place in _folders() for path in place.glob("*.yaml")})
+    files = (path for place in _folders() for path in place.glob("*.yaml") if path.is_file())
+    return sorted({path.stem for path in files})
+
+
+def missing_folder() -> str | None:
+    """Says so if the folder of the user's own adapters is not there."""
+    own = os.environ.get(OWN_CONFIGS)
+    if own and not Path(own).is_dir():
+        return f"the folder of your own ones is not there: {OWN_CONFIGS}={own}"
+    return None
+
+
+def unknown_adapter(name: str) -> str:
+    """A hint for an adapter that there is not."""
+    return missing_folder() or nearest(name, preset_names())
 
 
 def preset_path(name: str) -> Path:

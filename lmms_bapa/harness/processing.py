@@ -6,6 +6,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateSyntaxError
+from loguru import logger
 from transformers import AutoProcessor
 
 from lmms_bapa.errors import UsageError
@@ -20,6 +22,8 @@ _NOT_OPTIONS = {
     *("return_tensors", "data_format", "input_data_format", "device", "disable_grouping"),
     *("image_token", "video_token", "audio_token"),
 }
+
+_QUESTION = [{"role": "user", "content": [{"type": "text", "text": ""}]}]
 
 
 def load_processor(options: LoadOptions, preset: Preset, source: str) -> Any:
@@ -45,13 +49,15 @@ def load_processor(options: LoadOptions, preset: Preset, source: str) -> Any:
         ) from error
     tokenizer = getattr(processor, "tokenizer", None)
     if tokenizer is None or not hasattr(processor, "apply_chat_template"):
-        raise UsageError(f"pretrained={options.pretrained}: its processor takes no chat messages")
+        raise UsageError(
+            f"pretrained={options.pretrained}: its processor takes no chat messages; use an "
+            "instruction-tuned checkpoint"
+        )
     known = _known_options(processor)
     for name in options.processor:
         if name not in known:
-            raise UsageError(
-                f"{name}: not an option of {type(processor).__name__}: {nearest(name, known)}"
-            )
+            kind = type(processor).__name__
+            raise UsageError(f"processor_{name}: not an option of {kind}: {nearest(name, known)}")
     _set_template(processor, options, preset)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
@@ -72,7 +78,7 @@ def _set_template(processor: Any, options: LoadOptions, preset: Preset) -> None:
         path = Path(options.chat_template).expanduser()
         if not path.is_file():
             raise UsageError(f"chat_template={options.chat_template}: no such file")
-        processor.chat_template = path.read_text(encoding="utf-8")
+        processor.chat_template = _read_template(path, processor.tokenizer)
         return
     own = getattr(processor, "chat_template", None) or processor.tokenizer.chat_template
     if own:
@@ -83,3 +89,21 @@ def _set_template(processor: Any, options: LoadOptions, preset: Preset) -> None:
             "instruction-tuned checkpoint, or give one with chat_template=FILE"
         )
     processor.chat_template = preset.fallback_template
+
+
+def _read_template(path: Path, tokenizer: Any) -> str:
+    """A Jinja template that at least parses, with the tags that chat templates have.
+
+    Raises:
+        UsageError: it cannot be read, or does not parse.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        tokenizer.apply_chat_template(_QUESTION, chat_template=text, tokenize=False)
+    except (OSError, UnicodeDecodeError, TemplateSyntaxError) as error:
+        raise UsageError(
+            f"chat_template={path}: cannot be read as a Jinja template ({reason(error)})"
+        ) from error
+    except Exception as error:  # of a template that wants other messages: it parses
+        logger.debug(f"{path}: {reason(error)}")
+    return text

@@ -8,7 +8,7 @@ from typing import Any
 from datasets import Dataset
 from transformers import GenerationConfig
 
-_GENERATION_KEYS = frozenset(GenerationConfig().to_dict()) - {"max_length", "until"}
+GENERATION_KEYS = frozenset(GenerationConfig().to_dict()) - {"max_length", "until"}
 
 
 def fetch(task_dict: dict[str, Any], keys: Sequence[tuple[str, str, int]]) -> list[Any]:
@@ -42,7 +42,7 @@ def generation_settings(
     until = asked.pop("until", None) or []
     stops = [until] if isinstance(until, str) else list(until)
     temperature = asked.pop("temperature", 0) or 0
-    settings = {k: v for k, v in asked.items() if k in _GENERATION_KEYS and v is not None}
+    settings = {k: v for k, v in asked.items() if k in GENERATION_KEYS and v is not None}
     settings["do_sample"] = temperature > 0
     if temperature > 0:
         settings["temperature"] = temperature

@@ -89,7 +89,9 @@ def check_names(spec: ShiftSpec, metrics: list[str], score_key: str) -> None:
     if spec.verdict is not None and spec.verdict not in metrics:
         raise UsageError(f"shift.verdict={spec.verdict!r}: {nearest(spec.verdict, metrics)}")
     if score_key in Placed("", 0, None).record():
-        raise UsageError(f"score_key: {score_key} is a name that the records of places use")
+        raise UsageError(
+            f"score_key: {score_key} is a name that the records of places use: choose another"
+        )
 
 
 def writes_files(metric: str) -> bool:

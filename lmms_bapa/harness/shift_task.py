@@ -103,7 +103,10 @@ class ShiftedTask(ConfigurableMessagesTask):  # type: ignore[misc]
                 "network, put a copy into a folder of that name where you start"
             ) from error
         if self._split not in self.dataset:
-            raise UsageError(f"data set {self.DATASET_PATH} has no split {self._split!r}")
+            raise UsageError(
+                f"data set {self.DATASET_PATH} has no split {self._split!r}, only "
+                f"{', '.join(self.dataset)}: name one as test_split"
+            )
         self._unplaced = self.dataset[self._split]
         rows = self._chosen(len(self._unplaced))
         for data in {id(d): d for d in (self.dataset, self.dataset_no_image)}.values():

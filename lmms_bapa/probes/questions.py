@@ -120,7 +120,9 @@ def _conjunction_set(
     filler = [rest[i] for i in rng.permutation(len(rest))]
     tiles = [key, *shared, *filler][:cells]
     if len(tiles) < cells:
-        raise ValueError(f"{cells} cells need more captions than the {len(captions(objects))}")
+        raise ValueError(
+            f"{cells} cells need more than the {len(tiles)} pictures that can stand together"
+        )
     return tiles, absent
 
 

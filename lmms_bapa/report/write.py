@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.places import try_place
 from lmms_bapa.report.page import render
 from lmms_bapa.report.parts import Part, make_parts
 from lmms_bapa.report.strength import find_curves
@@ -29,12 +29,7 @@ def check_output(folder: Path) -> None:
         raise UsageError(
             f"--output {folder}: there is {taken[0]} already, not of a report: name another folder"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f"--output {folder}: {error.strerror}: name another folder") from error
+    try_place(folder)
 
 
 def _is_report(page: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from lmms_bapa.harness.options import build_interventions, option_names
 from lmms_bapa.harness.preset import load_preset
 from lmms_bapa.harness.presets import OWN_CONFIGS, preset_names, preset_path
 from lmms_bapa.interventions import REGISTRY
+from lmms_bapa.json_text import parse_json
 
 SWEEP, MANIFEST, JOURNAL = "sweep.yaml", "manifest.json", "answers.jsonl"
 OFF = "off"
@@ -220,7 +220,7 @@ def _parse_all(paths: Iterable[Path]) -> list[RunFolder]:
 def _parse(path: Path, must: bool) -> RunFolder | None:
     must = must or bool(_DATED.fullmatch(path.name))
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except ValueError as error:
@@ -230,11 +230,25 @@ def _parse(path: Path, must: bool) -> RunFolder | None:
                 "that --output_path made, or the results JSON in it"
             ) from error
         return None
-    parts = ("results", "configs")
-    if isinstance(content, dict) and all(isinstance(content.get(key), dict) for key in parts):
+    lacking = _lacking(content)
+    if lacking is None:
         return RunFolder(path, content)
     if must:
-        raise UsageError(f"{path}: JSON, but not the results of lmms-eval: it has no configs")
+        raise UsageError(f"{path}: JSON, but not the results of lmms-eval: {lacking}")
+    return None
+
+
+def _lacking(content: Any) -> str | None:
+    """What results of the harness have and a JSON has not; None if it has all."""
+    if not isinstance(content, dict):
+        return "it is no object"
+    for key in ("configs", "results"):
+        if not isinstance(content.get(key), dict):
+            return f"it has no {key}"
+        if not all(isinstance(value, dict) for value in content[key].values()):
+            return f"its {key} are no objects"
+    if not isinstance(content.get("config", {}), dict):
+        return "its config is no object"
     return None
 
 
@@ -243,7 +257,7 @@ def _read_lines(log: Path) -> list[dict[str, Any]]:
     try:
         with log.open(encoding="utf-8") as lines:
             for line in lines:
-                sample = json.loads(line)
+                sample = parse_json(line)
                 if "doc_id" not in sample:
                     raise ValueError("another kind of line")
                 samples.append(sample)

@@ -13,9 +13,9 @@ from rich.table import Table
 from lmms_bapa import resources
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.loading import locate
+from lmms_bapa.places import check_place
 from lmms_bapa.results.folders import OFF, read_runs
 from lmms_bapa.sweep.config import SweepConfig
-from lmms_bapa.sweep.folder import check_place
 from lmms_bapa.sweep.progress import SweepProgress
 from lmms_bapa.sweep.runner import sweep
 from lmms_bapa.validation import nearest

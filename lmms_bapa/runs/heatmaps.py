@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.json_text import parse_json
 from lmms_bapa.metrics import probe
 from lmms_bapa.plots.panels import Cells, Keys, Panel, Shifts
 
@@ -48,7 +48,7 @@ def _is_probe(sample: Any) -> bool:
 def _setting(log: Path) -> str:
     results = log.with_name(re.sub(r"_samples_.*", "_results.json", log.name))
     try:
-        arguments = json.loads(results.read_text(encoding="utf-8"))["config"]["model_args"]
+        arguments = parse_json(results.read_text(encoding="utf-8"))["config"]["model_args"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""  # the log may have been moved: the figures do not depend on it
     return str(arguments).replace("pretrained=", "").replace(",", ", ")
@@ -68,22 +68,25 @@ def read_run(log: Path) -> ProbeRun | None:
     try:
         with log.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
-                sample = json.loads(line)
+                sample = parse_json(line)
                 if not _is_probe(sample):
                     return None
                 if sample["doc_id"] in seen:
                     raise UsageError(
                         f"{log}: line {number} answers document {sample['doc_id']} again: "
-                        "the file holds more than one run"
+                        "the file holds more than one run: run again with an output folder of "
+                        "its own"
                     )
                 seen.add(sample["doc_id"])
                 samples.append(sample)
     except OSError as error:
         raise UsageError(f"{log}: {error.strerror}") from error
+    except UsageError:
+        raise
     except ValueError as error:
         raise UsageError(f"{log}: line {len(samples) + 1} is not JSON: {error}") from error
     if not samples:
-        raise UsageError(f"{log}: no samples in it")
+        raise UsageError(f"{log}: no samples in it: run it again")
     found = re.search(r"_samples_(.+)\.jsonl$", log.name)
     return ProbeRun(found.group(1) if found else log.stem, _setting(log), samples)
 
@@ -110,7 +113,9 @@ def read_runs(paths: Iterable[Path]) -> tuple[list[ProbeRun], list[Path]]:
         read = {log.resolve(): read_run(log) for log in logs}
         probes = {log: run for log, run in read.items() if run is not None}
         if not probes:
-            raise UsageError(f"{path}: samples of another task, not of a spatial probe")
+            raise UsageError(
+                f"{path}: samples of another task, not of a spatial probe: give others"
+            )
         runs |= probes
         others += [log for log, run in read.items() if run is None]
     return list(runs.values()), others

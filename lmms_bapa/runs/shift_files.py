@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from PIL import Image
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.base_tasks import base_config, check_shiftable
 from lmms_bapa.harness.discovery import task_index
+from lmms_bapa.places import check_place, try_place
 from lmms_bapa.shift.layouts import LAYOUTS
 from lmms_bapa.shift.sheet import layout_sheet
 from lmms_bapa.shift.spec import ShiftSpec, read_spec
 from lmms_bapa.validation import nearest, reason
+from lmms_bapa.yaml_text import parse_yaml
 
 _TASK = """task: {name}
 class: !function lmms_bapa.harness.shift_task.ShiftedTask
@@ -54,11 +57,13 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
         if not equals or not value:
             raise UsageError(f"{setting!r}: write settings as name=value, such as rows=5")
         if key in found:
-            raise UsageError(f"{key} is given twice")
+            raise UsageError(f"{key} is given twice: which value is meant?")
         try:
-            found[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UsageError(f"{setting!r}: not a value") from error
+            found[key] = parse_yaml(value)
+        except UsageError as error:
+            raise UsageError(
+                f"{setting!r}: not a value: write numbers, words or lists, as [0.5,1]"
+            ) from error
     read_spec(found)
     return found
 
@@ -85,6 +90,9 @@ def write_shifted(
     """
     if include is not None and not include.is_dir():
         raise UsageError(f"--include_path {include}: no such folder")
+    if not re.fullmatch(r"[\w.-]*", suffix):
+        raise UsageError(f"--suffix {suffix}: use letters, digits, _ and - only")
+    check_place(folder)
     index, spec = task_index(include), read_spec(settings)
     if base not in index:
         raise UsageError(f"unknown task {base!r}: {nearest(base, list(index))}")
@@ -166,6 +174,7 @@ def _save(texts: Mapping[str, str], folder: Path) -> list[Path]:
     for path in files:
         if path.exists():
             raise UsageError(f"{path} is there already: move it, or give another --output")
+    try_place(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in files.items():

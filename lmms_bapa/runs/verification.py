@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from lmms_eval.utils import simple_parse_args_string
 from rich.console import Console
 from rich.progress import Progress
 
 from lmms_bapa.errors import UsageError
-from lmms_bapa.harness.presets import preset_names
-from lmms_bapa.validation import nearest
+from lmms_bapa.harness.arguments import parse_arguments
+from lmms_bapa.harness.presets import preset_names, unknown_adapter
 from lmms_bapa.verify.checks import CHECKS, Finding
 from lmms_bapa.verify.subject import Subject, load_subject
 
@@ -24,10 +23,12 @@ def load(pretrained: str, adapter: str, model_args: str) -> Subject:
     Raises:
         UsageError: an unknown adapter or option, or a model that cannot be steered.
     """
-    names = preset_names()
-    if adapter not in names:
-        raise UsageError(f"--adapter {adapter}: {nearest(adapter, names)}")
-    return load_subject(pretrained, adapter, simple_parse_args_string(model_args) or {})
+    if adapter not in preset_names():
+        raise UsageError(f"--adapter {adapter}: {unknown_adapter(adapter)}")
+    options = parse_arguments(model_args, "model_args")
+    if "pretrained" in options:
+        raise UsageError("pretrained is given twice: as --model and in --model_args")
+    return load_subject(pretrained, adapter, options)
 
 
 def run_checks(subject: Subject, console: Console) -> list[Finding]:

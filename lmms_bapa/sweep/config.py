@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lmms_eval.utils import simple_parse_args_string
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.arguments import parse_arguments
+from lmms_bapa.harness.generation import check_generation
 from lmms_bapa.validation import nearest, one_line
+from lmms_bapa.yaml_text import parse_yaml
 
 
 class SweepConfig(BaseModel):
@@ -61,18 +63,6 @@ class SweepConfig(BaseModel):
 def _typed(key: str, value: Any) -> Any:
     """A value as the command line has it; YAML takes 1e-5 for a text."""
     return parse_arguments(f"{key}={value}", "grid")[key] if isinstance(value, str) else value
-
-
-def parse_arguments(text: str, option: str) -> dict[str, Any]:
-    """Reads ``key=value,key=value`` as the harness does.
-
-    Raises:
-        UsageError: a part is not of that form.
-    """
-    try:
-        return dict(simple_parse_args_string(text))
-    except ValueError as error:
-        raise UsageError(f"--{option} {text}: should be KEY=VALUE,KEY=VALUE") from error
 
 
 def parse_grid(given: Sequence[str]) -> dict[str, list[Any]]:
@@ -127,7 +117,7 @@ def read_config(path: Path | None, given: Mapping[str, Any]) -> SweepConfig:
     if isinstance(merged["model_args"], str):
         merged["model_args"] = parse_arguments(merged["model_args"], "model_args")
     if isinstance(merged.get("gen_kwargs"), str):
-        parse_arguments(merged["gen_kwargs"], "gen_kwargs")
+        check_generation(merged["gen_kwargs"])
     try:
         return SweepConfig(**merged)
     except ValidationError as error:
@@ -142,12 +132,13 @@ def _load(path: Path) -> Any:
             f"lmms-bapa sweep {path}/sweep.yaml --output {path}"
         )
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return parse_yaml(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
-        raise UsageError(f"{path}: not YAML: {said}") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not YAML: {error}") from error
 
 
 def config_text(config: SweepConfig) -> str:

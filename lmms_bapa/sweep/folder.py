@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.places import check_place
 from lmms_bapa.provenance.manifest_format import Manifest, differences
 from lmms_bapa.results.folders import JOURNAL, MANIFEST, SWEEP
 from lmms_bapa.sweep.config import SweepConfig, config_text
@@ -150,19 +150,6 @@ def _shown(grid: Mapping[str, Sequence[Any]]) -> str:
     return " ".join(f"{key}={','.join(map(str, values))}" for key, values in grid.items())
 
 
-def check_place(path: Path) -> None:
-    """Looks whether a folder can be made and written to, without touching anything.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    there = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.lexists(p))
-    if not there.is_dir():
-        raise UsageError(f"--output {path}: {there} is not a folder: give another --output")
-    if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
-        raise UsageError(f"--output {path}: no permission to write to {there}: give another folder")
-
-
 def check_room(path: Path, answers: int) -> None:
     """Looks whether the disk has room for so many answers.
 
@@ -185,7 +172,7 @@ def held(path: Path) -> Iterator[SweepFolder]:
         UsageError: another sweep holds it, or it cannot be written to.
     """
     check_place(path)
-    is_new = not path.exists()
+    is_new, had_lock = not path.exists(), (path / LOCK).exists()
     lock = FileLock(path / LOCK, timeout=0)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -202,4 +189,6 @@ def held(path: Path) -> Iterator[SweepFolder]:
     finally:
         if is_new and [p.name for p in path.iterdir()] == [LOCK]:
             shutil.rmtree(path)  # nothing was begun
+        elif not had_lock and not (path / SWEEP).exists():
+            (path / LOCK).unlink()
         lock.release()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.arguments import parse_arguments
 from lmms_bapa.harness.evaluate import model_args_text, option_text
 from lmms_bapa.harness.options import (
     PIXEL_LIMITS,
@@ -18,10 +19,10 @@ from lmms_bapa.harness.options import (
     parse_options,
 )
 from lmms_bapa.harness.preset import Preset, load_preset
-from lmms_bapa.harness.presets import preset_names, preset_path
+from lmms_bapa.harness.presets import preset_names, preset_path, unknown_adapter
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.results.folders import OFF, active_settings
-from lmms_bapa.sweep.config import SweepConfig, parse_arguments
+from lmms_bapa.sweep.config import SweepConfig
 from lmms_bapa.validation import nearest
 
 
@@ -73,9 +74,8 @@ def make_plan(config: SweepConfig) -> Plan:
     Raises:
         UsageError: an unknown adapter, option or grid key, or a value out of range.
     """
-    names = preset_names()
-    if config.model not in names:
-        raise UsageError(f"--model {config.model}: {nearest(config.model, names)}")
+    if config.model not in preset_names():
+        raise UsageError(f"--model {config.model}: {unknown_adapter(config.model)}")
     preset, known = load_preset(preset_path(config.model)), intervention_options()
     own = [key for key in preset.model_args if key in known]
     if own:

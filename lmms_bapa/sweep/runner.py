@@ -21,11 +21,12 @@ from lmms_bapa.harness.fast_tasks import manager_for
 from lmms_bapa.harness.journal import Journal
 from lmms_bapa.harness.loading import check_config, locate
 from lmms_bapa.harness.options import build_interventions, parse_options
+from lmms_bapa.places import check_place
 from lmms_bapa.provenance import manifest
 from lmms_bapa.provenance.model_facts import model_facts
 from lmms_bapa.provenance.surroundings import sources_digest, versions
 from lmms_bapa.sweep.config import SweepConfig
-from lmms_bapa.sweep.folder import SweepFolder, check_place, check_room, held
+from lmms_bapa.sweep.folder import SweepFolder, check_room, held
 from lmms_bapa.sweep.plan import Plan, Setting, make_plan
 from lmms_bapa.sweep.progress import SweepProgress
 from lmms_bapa.sweep.tasks import facts, load_tasks, questions

@@ -7,11 +7,10 @@ from typing import Any
 
 from lmms_eval.evaluator_utils import get_sample_size, get_task_list
 from lmms_eval.tasks import TaskManager, get_task_dict
-from tenacity import RetryError
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.command_line import not_loaded
 from lmms_bapa.provenance.manifest_format import TaskFacts
-from lmms_bapa.validation import reason
 
 GENERATION = "generate_until"
 
@@ -29,9 +28,7 @@ def load_tasks(names: Sequence[str], manager: TaskManager) -> list[Any]:
         except UsageError:
             raise
         except Exception as error:
-            cause = error.last_attempt.exception() if isinstance(error, RetryError) else error
-            said = reason(cause if isinstance(cause, Exception) else error)
-            raise UsageError(f"task {name}: cannot be loaded ({said})") from error
+            raise not_loaded("task", name, error) from error
         found |= {output.task_name: output.task for output in outputs}
     for name, task in found.items():
         if task.OUTPUT_TYPE != GENERATION:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.json_text import parse_json
 
 Row = dict[str, Any]
 
@@ -67,7 +68,7 @@ def _lines(path: Path, text: str) -> list[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                rows.append(json.loads(line))
+                rows.append(parse_json(line))
             except json.JSONDecodeError as error:
                 raise UsageError(f"{path}, line {number}: not JSON: {error.msg}") from error
     return _objects(path, rows)
@@ -75,7 +76,7 @@ def _lines(path: Path, text: str) -> list[Row]:
 
 def _json(path: Path, text: str) -> list[Row]:
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":  # a second object: lines under another name
             return _lines(path, text)
