@@ -171,7 +171,7 @@ def test_a_copy_is_never_put_inside_the_run(first: Path) -> None:
         # The harness names the class, too: lmms_bapa.harness.presets.hf_bapa.
         ("hf_bapa", "llava_hf", "llava_hf, which is not found"),
         ("pretrained=micro-llava", "image_token=[REDACTED]", "blotted out"),
-        ("pretrained=micro-llava", "device=cpu", "which model"),
+        ("pretrained=micro-llava", "dtype=float32", "which model"),
         ('"batch_size": "6"', '"batch_size": "auto"', "not a number"),
     ],
 )
@@ -184,6 +184,21 @@ def test_refuses_what_it_cannot_give_again(first: Path, old: str, new: str, said
     results.write_text(text.replace(old, new))
     with pytest.raises(UsageError, match=said.replace("[", r"\[")):
         plan(place)
+
+
+def test_code_of_a_repository_is_not_run_because_a_record_says_so(first: Path) -> None:
+    asked = r"code from the repository of micro-llava: add --trust_remote_code"
+    edit(first, "sweep.yaml", "pretrained:", "trust_remote_code: true\n  pretrained:")
+    with pytest.raises(UsageError, match=asked):
+        plan(first)
+    assert plan(first, trust_remote_code=True).config is not None
+    edit(first / "off", "manifest.json", "pretrained=", "trust_remote_code=True,pretrained=")
+    with pytest.raises(UsageError, match=asked):
+        plan(first / "off")
+    with pytest.raises(UsageError, match=asked):
+        plan(first, ["off"])
+    assert plan(first / "off", trust_remote_code=True).runs["off"].model_args["trust_remote_code"]
+    assert plan(first, ["bapa=true"])
 
 
 def test_refuses_adapters_of_the_harness(first: Path) -> None:

@@ -41,6 +41,14 @@ def reproduce(
             "--include_path", "--include-path", help="Where the folder of your tasks is now."
         ),
     ] = None,
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust_remote_code",
+            "--trust-remote-code",
+            help="Run code of the model's repository, if it was run then.",
+        ),
+    ] = False,
 ) -> None:
     """Runs recorded runs again, and says whether every answer is the same.
 
@@ -57,7 +65,7 @@ def reproduce(
                 from lmms_bapa.reproduction.runner import reproduce as run
                 from lmms_bapa.sweep.progress import SweepProgress
 
-            task = plan(path, setting or [], output, include_path)
+            task = plan(path, setting or [], output, include_path, trust_remote_code)
         if task.unknown:
             _tell("Not recorded, so not compared: ", [", ".join(task.unknown)])
         _tell("Not as it was: ", task.apart)

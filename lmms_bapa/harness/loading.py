@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
@@ -16,6 +18,13 @@ from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.options import LoadOptions
 from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.processing import load_processor
+from lmms_bapa.harness.weight_files import (
+    adapter_folder,
+    check_attention,
+    check_weight_files,
+    hub_commit,
+    no_safetensors,
+)
 from lmms_bapa.steering import Architecture, anatomy, check_family, with_options
 from lmms_bapa.validation import reason
 
@@ -30,12 +39,12 @@ def locate(pretrained: str) -> str:
     if own is not None:
         return str(own)
     path = Path(pretrained).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):
         if not (path / "config.json").is_file():
             raise UsageError(f"pretrained={pretrained}: no config.json in that folder")
         return str(path)
     looks_local = pretrained.startswith((".", "/", "~")) or pretrained.count("/") > 1
-    if looks_local or path.is_file():
+    if looks_local or os.path.isfile(path):
         raise UsageError(f"pretrained={pretrained}: no such folder; give a folder with config.json")
     near = difflib.get_close_matches(pretrained, EMBEDDED, n=1, cutoff=0.6)
     if near or "/" not in pretrained:
@@ -133,15 +142,21 @@ def load_model(
         The model in evaluation mode on its device, and its processor, padding on the left.
 
     Raises:
-        UsageError: see :func:`locate`, :func:`check_config` and :func:`load_processor`; or a
-            missing package or PEFT adapter.
+        UsageError: see :func:`locate`, :func:`check_config`, :func:`check_weight_files` and
+            :func:`load_processor`; or a missing package or PEFT adapter.
     """
     source = locate(options.pretrained)
     extra = weight_options(options, device)
+    adapter = None if options.peft is None else adapter_folder(options.peft)
     config = check_config(options, preset, source)
+    # One commit for all files; and of a mere branch without safetensors, transformers would ask a
+    # service of the hub to convert it.
+    revision = hub_commit(source, options.revision) or options.revision
     is_known = is_steered and not has_own_code(options, config)
     if is_known:
         check_family(config, steering_row(options, config))
+    check_attention(options, config)
+    check_weight_files(options, source, revision)
     processor = load_processor(options, preset, source)
     if is_known:
         with torch.device("meta"):
@@ -154,15 +169,14 @@ def load_model(
             source,
             config=config,
             dtype=dtype,
-            revision=options.revision,
+            revision=revision,
+            use_safetensors=True,
             trust_remote_code=options.trust_remote_code,
             output_loading_info=True,
             **extra,
         )
-    except (ImportError, OSError, ValueError) as error:
-        raise UsageError(
-            f"pretrained={options.pretrained}: cannot be loaded ({reason(error)})"
-        ) from error
+    except (ImportError, OSError, RuntimeError, ValueError, SafetensorError) as error:
+        raise no_safetensors(options, error) from error
     missing = sorted(found["missing_keys"])
     if missing:  # transformers fills them with random numbers
         raise UsageError(
@@ -171,8 +185,8 @@ def load_model(
         )
     if "device_map" not in extra:
         model = model.to(device)
-    if options.peft is not None:
-        load_peft(model, options.peft)
+    if adapter is not None:
+        load_peft(model, adapter, f"peft={options.peft}")
     return model.eval(), processor
 
 
@@ -202,15 +216,18 @@ def _require_package(name: str, option: str) -> None:
         raise UsageError(f"{option} needs the package {name}: pip install {name}")
 
 
-def load_peft(model: Any, source: str) -> None:
+def load_peft(model: Any, folder: Path, name: str) -> None:
     """Puts a PEFT adapter into a model; the model stays of its own class.
 
+    Args:
+        model: the base model.
+        folder: see :func:`lmms_bapa.harness.weight_files.adapter_folder`.
+        name: what the user typed, for the message.
+
     Raises:
-        UsageError: there is none, or it does not fit.
+        UsageError: it does not fit.
     """
     try:
-        model.load_adapter(source)
+        model.load_adapter(str(folder))
     except Exception as error:
-        raise UsageError(
-            f"peft={source}: cannot be loaded onto this model ({reason(error)})"
-        ) from error
+        raise UsageError(f"{name}: cannot be loaded onto this model ({reason(error)})") from error

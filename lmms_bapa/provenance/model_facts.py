@@ -10,6 +10,7 @@ from huggingface_hub import try_to_load_from_cache
 from lmms_bapa.harness.adapter import HFBapa
 from lmms_bapa.harness.loading import locate
 from lmms_bapa.harness.presets import preset_names
+from lmms_bapa.harness.weight_files import hub_commit
 from lmms_bapa.provenance.fingerprints import processor_digest, text_digest, weights_digest
 from lmms_bapa.provenance.manifest_format import ModelFacts
 
@@ -35,7 +36,7 @@ def checkpoint_folder(pretrained: str, revision: str | None = None) -> Path | No
 def model_facts(adapter: HFBapa) -> ModelFacts:
     """The checkpoint behind an adapter, and how it was loaded."""
     options, config = adapter.options, adapter.model.config
-    commit = getattr(config, "_commit_hash", None)
+    commit = hub_commit(locate(options.pretrained), options.revision)
     folder = checkpoint_folder(options.pretrained, commit or options.revision)
     peft = None
     if options.peft is not None:

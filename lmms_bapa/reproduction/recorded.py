@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.arguments import parse_arguments
 from lmms_bapa.harness.evaluate import model_args_text
 from lmms_bapa.harness.preset import load_preset
 from lmms_bapa.harness.presets import preset_names, preset_path
 from lmms_bapa.provenance.manifest import SEEDS, read_manifest, task_facts
 from lmms_bapa.provenance.manifest_format import Manifest, ModelFacts
 from lmms_bapa.results.folders import RunFolder
-from lmms_bapa.sweep.config import parse_arguments
 from lmms_bapa.sweep.plan import intervention_options
 
 # Options of the harness's command that change answers and are not among those that are given
@@ -164,7 +164,10 @@ def _batch_size(run: RunFolder, value: Any) -> int:
     try:
         return int(value)
     except ValueError as error:
-        raise UsageError(f"{run.results_file}: batch_size {value!r} is not a number") from error
+        raise UsageError(
+            f"{run.results_file}: batch_size {value!r} is not a number: give the command of that "
+            "run again by hand"
+        ) from error
 
 
 def _known(run: RunFolder, text: str, pretrained: str, asked: list[str]) -> Manifest:

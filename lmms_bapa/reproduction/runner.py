@@ -15,6 +15,7 @@ from lmms_bapa.harness import presets
 from lmms_bapa.harness.evaluate import evaluate_setting, model_args_text
 from lmms_bapa.harness.fast_tasks import manager_for
 from lmms_bapa.harness.journal import Journal
+from lmms_bapa.places import check_place
 from lmms_bapa.provenance import manifest
 from lmms_bapa.provenance.fingerprints import processor_digest, weights_digest
 from lmms_bapa.provenance.manifest_format import Manifest, ModelFacts, differences
@@ -22,9 +23,10 @@ from lmms_bapa.provenance.model_facts import checkpoint_folder
 from lmms_bapa.provenance.surroundings import commit, hardware, sources_digest, versions
 from lmms_bapa.reproduction.agreement import Agreement, agreement
 from lmms_bapa.reproduction.recorded import Recorded, folder_of, record_of
+from lmms_bapa.reproduction.trust import check_trust
 from lmms_bapa.results.folders import SWEEP, RunFolder, read_run, read_runs, unfinished
 from lmms_bapa.sweep.config import SweepConfig, read_config
-from lmms_bapa.sweep.folder import check_place, check_room, held
+from lmms_bapa.sweep.folder import check_room, held
 from lmms_bapa.sweep.plan import Setting
 from lmms_bapa.sweep.progress import SweepProgress
 from lmms_bapa.sweep.runner import sweep
@@ -65,6 +67,7 @@ def plan(
     settings: Sequence[str] = (),
     output: Path | None = None,
     include: str | None = None,
+    trust_remote_code: bool = False,
 ) -> Task:
     """Reads what a folder says of itself, and compares that with this installation.
 
@@ -73,9 +76,11 @@ def plan(
         settings: names of those settings that are run; default: all.
         output: the new folder; default: beside the old one, with the date.
         include: folder of further tasks, if it is no longer where it was.
+        trust_remote_code: whether code of the model's repository may run if it ran then.
 
     Raises:
-        UsageError: nothing there, an unknown or unfinished setting, or no record of the options.
+        UsageError: nothing there, an unknown or unfinished setting, no record of the options, or
+            see :func:`lmms_bapa.reproduction.trust.check_trust`.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise UsageError("reproduce is for one process: start it without a launcher")
@@ -98,6 +103,9 @@ def plan(
         runs = {label: replace(run, include=include) for label, run in runs.items()}
     is_sweep = (path / SWEEP).is_file() and not settings and include is None
     config = read_config(path / SWEEP, {}) if is_sweep else None
+    if not trust_remote_code:
+        recorded = [run.model_args for run in runs.values()]
+        check_trust(path, [*recorded, config.model_args] if config else recorded)
     place = output or _beside(folder_of(found[wanted[0]], path))
     check_place(place)
     if place.exists() and (config is None and any(place.iterdir())):
