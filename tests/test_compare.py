@@ -54,7 +54,7 @@ def test_two_runs_side_by_side(folders: Path, tmp_path: Path) -> None:
     assert "9 : 0 0.004 0.008 0.008" in said
     assert "u: accuracy of 4 questions; off: 75.0" in said
     assert "no difference shown at n = 4" in said
-    assert "Left out, not in all runs: v" in said
+    assert "Left out, not in all runs or without a score per document: v" in said
     rows = list(csv.DictReader(table.open()))
     expected = compare(read_run(folders / "off"), read_run(folders / "bapa=true"))
     for row, c in zip(rows, expected, strict=True):

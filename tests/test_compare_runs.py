@@ -268,6 +268,24 @@ def test_a_setting_may_have_its_tasks_in_several_runs(tmp_path: Path) -> None:
     assert len(compare_all(read_runs(tmp_path), tasks=["t", "t"])) == 1
 
 
+def test_a_task_that_somebody_else_scores_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
+    tasks = {"mailed": plain_samples(["A", "B"], "submission"), "t": plain_samples([1.0, 0.0])}
+    for setting in ("off", "bapa=true"):
+        extra = "" if setting == "off" else f",{setting}"
+        write_run(tmp_path / setting, tasks, f"pretrained=m{extra}")
+    runs = read_runs(tmp_path)
+    assert [c.task for c in compare_all(runs)] == ["t"]
+    assert [c.task for c in compare(*runs)] == ["t"]
+    with pytest.raises(UsageError, match="no score per document"):
+        compare_all(runs, tasks=["mailed"])
+    for setting in ("off", "bapa=true"):
+        extra = "" if setting == "off" else f",{setting}"
+        alone = {"mailed": tasks["mailed"]}
+        write_run(tmp_path / "alone" / setting, alone, f"pretrained=m{extra}")
+    with pytest.raises(UsageError, match="no score per document"):
+        compare_all(read_runs(tmp_path / "alone"))
+
+
 def test_the_originals_of_a_shifted_task_are_compared_apart(tmp_path: Path) -> None:
     def samples(originals: list[float]) -> list[dict[str, Any]]:
         return shift_samples(

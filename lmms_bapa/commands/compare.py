@@ -58,7 +58,8 @@ def compare(
         print_table(found, console)
         left_out = sorted({t for run in read for t in run.tasks} - {c.task for c in found})
         if left_out and not tasks:
-            console.print(f"Left out, not in all runs: {', '.join(left_out)}", highlight=False)
+            what = "Left out, not in all runs or without a score per document"
+            console.print(f"{what}: {', '.join(left_out)}", highlight=False)
         if output is not None:
             write(found, output)
             console.print(f"Table: {output}", soft_wrap=True)

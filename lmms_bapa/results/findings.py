@@ -11,7 +11,7 @@ from typing import Any
 from lmms_bapa.errors import UsageError
 from lmms_bapa.results.comparison import compare_scores
 from lmms_bapa.results.folders import OFF, RunFolder
-from lmms_bapa.results.scores import read_scores
+from lmms_bapa.results.scores import NoScoreError, read_scores
 from lmms_bapa.results.task_figures import Tables, figures_of
 from lmms_bapa.statistics.figures import Comparison, TaskFigures
 from lmms_bapa.statistics.paired import holm
@@ -39,7 +39,7 @@ def compare(
     Args:
         first: the baseline.
         second: the other run; differences are this one minus the first.
-        tasks: names of tasks; None: all that both have.
+        tasks: names of tasks; None: all that both have, with scores.
         seed: of resamples and permutations.
 
     Raises:
@@ -63,7 +63,7 @@ def compare_all(
     Args:
         runs: of one model, the stock one among them.
         seed: of resamples and permutations.
-        tasks: names of tasks; None: all that all settings have.
+        tasks: names of tasks; None: all that all settings have, with scores.
 
     Raises:
         UsageError: no stock model or no other setting among them, or as for :func:`compare`.
@@ -106,7 +106,7 @@ def _chosen(tasks: Sequence[str] | None) -> list[str]:
 
 
 def _common_tasks(settings: Sequence[Sequence[RunFolder]]) -> list[str]:
-    """Tasks whose samples all settings have, in the order of the first.
+    """Tasks whose scores all settings have, in the order of the first.
 
     Raises:
         UsageError: there is none.
@@ -119,7 +119,20 @@ def _common_tasks(settings: Sequence[Sequence[RunFolder]]) -> list[str]:
     if not shared:
         told = "; ".join(f"{settings[i][0].path}: {', '.join(there[i])}" for i in (0, -1))
         raise UsageError(f"no task in common ({told}): run the same --tasks")
-    return shared
+    reasons = {task: _unscored(task, _having(task, settings[0])) for task in shared}
+    scored = [task for task in shared if reasons[task] is None]
+    if not scored:
+        raise next(reason for reason in reasons.values() if reason is not None)
+    return scored
+
+
+def _unscored(task: str, run: RunFolder) -> NoScoreError | None:
+    """Why a task cannot be compared whose answers somebody else has to score."""
+    try:
+        read_scores(run, task)
+    except NoScoreError as error:
+        return error
+    return None
 
 
 def _having(task: str, runs: Sequence[RunFolder]) -> RunFolder:

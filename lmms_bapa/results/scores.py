@@ -26,6 +26,10 @@ _NUMBERS_DOCUMENTS = re.compile(r"(^|[^a-z])[a-z]?(id|idx|index|number)$", re.IG
 _PLACEMENTS = "_placements"  # behind the name of a shifted task's metric
 
 
+class NoScoreError(UsageError):
+    """The samples of a task carry no score: somebody else has to score the answers."""
+
+
 @dataclass(frozen=True)
 class Scores:
     """The answers of one run to one task, in the order of the documents.
@@ -70,7 +74,8 @@ def read_scores(run: RunFolder, task: str) -> Scores:
     """Reads the scores of a task from a run's sample log.
 
     Raises:
-        UsageError: the log cannot be read, or its samples carry no score.
+        NoScoreError: its samples carry no score.
+        UsageError: the log cannot be read.
     """
     log = run.log(task)
     changed = log.stat().st_mtime_ns if log.is_file() else None
@@ -202,7 +207,7 @@ def _shifted_metric(
             found.append({**where, "value": _only_number(given) if value is None else value})
         if all(record["value"] is not None for record in found):
             return metric, found
-    raise UsageError(
+    raise NoScoreError(
         f"{run.log(task)}: no metric has a number for each document: name one in the task's YAML "
         "as verdict: under shift:"
     )
@@ -224,7 +229,7 @@ def _plain(run: RunFolder, task: str, samples: Sequence[Sample], cluster: str) -
             break
     else:
         found = sorted({k for sample in samples for k in sample if k not in _ASIDE})
-        raise UsageError(
+        raise NoScoreError(
             f"{run.log(task)}: no score per document in it; its samples have "
             f"{', '.join(found) or 'no metrics'}: compare another task"
         )
