@@ -20,6 +20,7 @@ from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import probe_limits
 from lmms_bapa.harness.answering import answer
+from lmms_bapa.harness.arguments import check_model_arguments, model_arguments
 from lmms_bapa.harness.failure import visible_failures
 from lmms_bapa.harness.loading import (
     choose_device,
@@ -31,6 +32,7 @@ from lmms_bapa.harness.margins import YesNo
 from lmms_bapa.harness.options import describe, parse_options
 from lmms_bapa.harness.preparation import Part, Preparation
 from lmms_bapa.harness.preset import Preset
+from lmms_bapa.harness.reply import clean
 from lmms_bapa.harness.spill import Spill
 from lmms_bapa.harness.vision_once import VisionOnce
 from lmms_bapa.interventions import Intervention
@@ -91,12 +93,9 @@ class HFBapa(lmms):  # type: ignore[misc]
         cls, arg_string: str, additional_config: dict[str, Any] | None = None
     ) -> HFBapa:
         """Called by the harness's command line with ``--model_args`` and its own options."""
-        given = utils.simple_parse_args_string(arg_string)
         with visible_failures():
-            for name in given.keys() & {k for k, v in (additional_config or {}).items() if v}:
-                raise UsageError(f"{name} is given twice: as --{name} and in --model_args")
-        made: HFBapa = super().create_from_arg_string(arg_string, additional_config)
-        return made
+            check_model_arguments(arg_string, cls.preset, additional_config or {})
+        return cls(**model_arguments(arg_string, additional_config or {}))
 
     def __repr__(self) -> str:
         # The harness's response cache takes a live model by its text.
@@ -211,10 +210,14 @@ class HFBapa(lmms):  # type: ignore[misc]
             )
             batches = list(order.get_batched(n=self.batch_size, batch_fn=None))
             replies: list[GenerationResult] = []
+            dirty = 0
             with tqdm(total=len(requests), desc="Answering", disable=self.rank != 0) as bar:
                 for batch in self._answered(batches):
+                    dirty += clean(batch)
                     replies += batch
                     bar.update(len(batch))
+            if dirty:
+                logger.warning(f"control characters were taken off {dirty} replies")
             ordered: list[GenerationResult] = order.get_original(replies)
             return ordered
 

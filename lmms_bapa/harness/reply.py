@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
+
+from lmms_eval.api.instance import GenerationResult
+
+# All but the production Char of XML 1.0 (section 2.2): what no sheet and no web page can hold.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Reply(str):
@@ -31,6 +38,31 @@ class Reply(str):
         The harness's command line does this to every reply, to take thoughts off.
         """
         return Reply(super().strip(chars), self.margin)
+
+
+def without_control_characters(text: str) -> str:
+    """A text without the characters that XML 1.0 forbids.
+
+    These are the control characters except tab, line feed and carriage return, lone surrogates,
+    U+FFFE and U+FFFF. A spreadsheet with one of them cannot be written, and a lone surrogate can
+    be in no file.
+    """
+    return _NOT_XML.sub("", text)
+
+
+def clean(replies: Sequence[GenerationResult]) -> int:
+    """Takes those characters off the replies of a batch, in place; margins stay.
+
+    Returns:
+        How many replies had any.
+    """
+    dirty = 0
+    for reply in replies:
+        text = without_control_characters(reply.text)
+        if text != reply.text:
+            reply.text = Reply(text, getattr(reply.text, "margin", math.nan))
+            dirty += 1
+    return dirty
 
 
 def margin_of(reply: object) -> float | None:
