@@ -67,3 +67,5 @@ def export(
             written = write_files(exporter.files(source), folder, overwrite)
     for path in written:
         print(path)
+    for note in source.notes:
+        Console(stderr=True).print(note, markup=False, highlight=False, soft_wrap=True)

@@ -30,7 +30,7 @@ def make_exporter(name: str, settings: Sequence[str] = ()) -> Exporter:
         if not equals or not value.strip():
             raise UsageError(f"{setting!r}: write options as name=value, such as note=...")
         if key in given:
-            raise UsageError(f"{key} is given twice")
+            raise UsageError(f"{key} is given twice: which value is meant?")
         given[key] = value
     kind = EXPORTERS[name]
     for key in given:

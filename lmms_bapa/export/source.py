@@ -30,6 +30,7 @@ class Source:
         tasks: those that were chosen, of all runs, in the order of the first run that has them.
         everything: all runs of the folder: what is compared, whatever was chosen.
         seed: of resamples and permutations.
+        notes: what the user should know of the export, such as what was left out.
     """
 
     path: Path
@@ -37,12 +38,18 @@ class Source:
     tasks: Sequence[str]
     everything: Sequence[RunFolder]
     seed: int = 0
+    notes: list[str] = field(default_factory=list)
     _figures: dict[tuple[int, str], TaskFigures] = field(default_factory=dict, repr=False)
 
     @property
     def model(self) -> str:
         """What was loaded."""
         return self.runs[0].model
+
+    def note(self, text: str) -> None:
+        """Leaves a line for the user, who gets each once, after the files are written."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def tasks_of(self, run: RunFolder) -> list[str]:
         """The chosen tasks of a run, whether or not it has their samples."""

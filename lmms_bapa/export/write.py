@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from pathlib import Path, PurePosixPath
 
 from lmms_bapa.errors import UsageError
@@ -24,21 +26,21 @@ def write_files(files: Iterable[ExportFile], folder: Path, overwrite: bool = Fal
 
     Raises:
         UsageError: no file, a file that is there and differs, or the folder cannot be written to.
+        ValueError: an exporter gave two files of one path, or one outside the folder.
     """
     try:
-        made = _first_missing(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as staging:
-                paths = _stage(files, Path(staging))
-                if not overwrite:
-                    _check_free(paths, Path(staging), folder)
+        with ExitStack() as made:
+            _make(folder, made)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as kept:
+                staging = Path(kept) / "new"
+                paths = _stage(files, staging)
                 for path in paths:
-                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                    os.replace(Path(staging) / path, folder / path)
-        except BaseException:
-            _remove_empty(made)
-            raise
+                    _check_free(folder / path, folder, staging / path, overwrite)
+                with ExitStack() as undo:
+                    for number, path in enumerate(paths):
+                        _place(staging / path, folder / path, Path(kept) / f"{number}", undo)
+                    undo.pop_all()
+            made.pop_all()
     except OSError as error:
         where = error.filename or folder
         raise UsageError(
@@ -48,42 +50,59 @@ def write_files(files: Iterable[ExportFile], folder: Path, overwrite: bool = Fal
 
 
 def _stage(files: Iterable[ExportFile], staging: Path) -> list[PurePosixPath]:
-    paths: list[PurePosixPath] = []
+    paths: dict[PurePosixPath, None] = {}
     for file in files:
-        if file.path.is_absolute() or ".." in file.path.parts:
+        if file.path.is_absolute() or ".." in file.path.parts or not file.path.parts:
             raise ValueError(f"{file.path}: outside the folder of the export")
-        if file.path in paths:
+        if file.path in paths or (staging / file.path).exists():
             raise ValueError(f"{file.path}: two files of an export have this path")
-        paths.append(file.path)
+        paths[file.path] = None
         place = staging / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(file.content)
     if not paths:
         raise UsageError("nothing to export: none of the chosen tasks and settings fits")
-    return paths
+    return list(paths)
 
 
-def _check_free(paths: Iterable[PurePosixPath], staging: Path, folder: Path) -> None:
-    for path in paths:
-        there = folder / path
-        if there.is_dir() or (
-            there.exists() and there.read_bytes() != (staging / path).read_bytes()
-        ):
-            raise UsageError(
-                f"{there}: there already, with another content: add --overwrite, or name another "
-                "--output"
-            )
+def _check_free(place: Path, folder: Path, new: Path, overwrite: bool) -> None:
+    """Refuses a place that is taken.
+
+    Raises:
+        UsageError: by a folder, by a file where a folder belongs, or by a file that differs.
+    """
+    above = [parent for parent in place.parents if parent.is_relative_to(folder)]
+    for parent in above:
+        if parent.exists() and not parent.is_dir():
+            raise UsageError(f"{parent}: a file, not a folder: name another --output")
+    if place.is_dir():
+        raise UsageError(f"{place}: a folder, not a file: name another --output")
+    if place.exists() and not overwrite and place.read_bytes() != new.read_bytes():
+        raise UsageError(
+            f"{place}: there already, with another content: add --overwrite, or name another "
+            "--output"
+        )
 
 
-def _first_missing(folder: Path) -> list[Path]:
-    """The folders that have to be made, the innermost first."""
-    return [place for place in (folder, *folder.parents) if not place.exists()]
+def _place(new: Path, place: Path, kept: Path, undo: ExitStack) -> None:
+    """Moves a file to its place; undone, the one that was there is back."""
+    _make(place.parent, undo)
+    if place.exists():
+        shutil.copy2(place, kept)
+        undo.callback(os.replace, kept, place)
+    else:
+        undo.callback(place.unlink, missing_ok=True)
+    os.replace(new, place)
 
 
-def _remove_empty(made: Iterable[Path]) -> None:
-    """Takes away the folders that were made for nothing."""
-    for place in made:
-        try:
-            place.rmdir()
-        except OSError:
-            return
+def _make(folder: Path, undo: ExitStack) -> None:
+    """Makes a folder and those above it; undone, the empty ones of them go again."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    for place in reversed(missing):
+        place.mkdir(exist_ok=True)
+        undo.callback(_remove_if_empty, place)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()

@@ -39,17 +39,27 @@ class Benchmark:
     wrong: Callable[[Doc], str]
 
 
-def save(folder: Path, hub_id: str, features: Features, tables: Tables) -> None:
-    """Writes parquet files and the card that names them, as a data set of the hub has them."""
+def save(
+    folder: Path, hub_id: str, features: Features | Mapping[str, Features], tables: Tables
+) -> None:
+    """Writes parquet files and the card that names them, as a data set of the hub has them.
+
+    Args:
+        folder: where to.
+        hub_id: of the data set, its folder below that.
+        features: the columns, of each configuration if they differ.
+        tables: the rows.
+    """
     root = folder / hub_id
     root.mkdir(parents=True, exist_ok=True)
     configs = []
     for position, (config, splits) in enumerate(tables.items()):
         files = []
+        columns = features if isinstance(features, Features) else features[config]
         for split, rows in splits.items():
             path = f"data-{position}/{split}.parquet"
             (root / path).parent.mkdir(exist_ok=True)
-            Dataset.from_list(list(rows), features=features).to_parquet(root / path)
+            Dataset.from_list(list(rows), features=columns).to_parquet(root / path)
             files.append({"split": split, "path": path})
         configs.append({"config_name": config, "data_files": files})
     card = yaml.safe_dump({"configs": configs}, sort_keys=False)

@@ -1,0 +1,1 @@
+"""What the exporter ``every-eval-ever`` is made of; nothing here registers an exporter."""

@@ -1,0 +1,1 @@
+"""Files for the evaluation servers of benchmarks. Importing it registers nothing."""
