@@ -14,6 +14,7 @@ from lmms_bapa.cli_errors import OneLineGroup, usage_errors
 from lmms_bapa.commands.calibrate import calibrate
 from lmms_bapa.commands.compare import compare
 from lmms_bapa.commands.demo import demo
+from lmms_bapa.commands.doctor import doctor
 from lmms_bapa.commands.export import export
 from lmms_bapa.commands.power import power
 from lmms_bapa.commands.report import report
@@ -193,6 +194,8 @@ def verify(
     with usage_errors():
         if output is not None and not output.absolute().parent.is_dir():
             raise UsageError(f"--output {output}: no such folder")
+        if output is not None and output.is_dir():
+            raise UsageError(f"--output {output}: is a folder: give the name of a file, REPORT.md")
         from lmms_bapa.runs.verification import load, run_checks
         from lmms_bapa.verify import report
 
@@ -215,3 +218,4 @@ app.command()(compare)
 app.command()(export)
 app.command()(reproduce)
 app.command()(power)
+app.command()(doctor)

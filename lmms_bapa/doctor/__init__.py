@@ -1,0 +1,1 @@
+"""What ``lmms-bapa doctor`` looks at: each module holds checks of one kind."""
