@@ -1,9 +1,10 @@
 # `make demo` and `make test` set up everything they need in .venv.
 PYTHON ?= python3
 VENV   ?= .venv
+DOCS_VENV ?= .venv-docs
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint bench train clean
+.PHONY: help demo test lint docs bench train clean
 
 help:  ## What there is to make.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -28,6 +29,16 @@ lint: $(VENV)/.installed  ## Style and types.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Needs neither torch nor the package: the Python API is read from the source.
+$(DOCS_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(DOCS_VENV)/bin/python -m pip install --quiet --group docs
+	touch $@
+
+docs: $(DOCS_VENV)/.installed  ## The documentation, into site/; fails on a link that leads nowhere.
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
+
 bench: $(VENV)/.installed  ## Cost of the hooks, speed and memory: ratios measured side by side.
 	$(BIN)/python -m benchmarks.hooks
 	$(BIN)/python -m benchmarks.speed
@@ -41,4 +52,4 @@ train: $(VENV)/.installed  ## Trains the four embedded models again, into build/
 	$(BIN)/python -m lmms_bapa.embedded.train --out build/weights
 
 clean:  ## Removes the environment and everything that was made.
-	rm -rf $(VENV) build dist demo runs
+	rm -rf $(VENV) $(DOCS_VENV) site build dist demo runs
