@@ -100,6 +100,15 @@ def release(session: nox.Session) -> None:
         shutil.copytree(dist, "dist", dirs_exist_ok=True)
 
 
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Which small changes of the core files no test notices; an hour or more on one core."""
+    session.install("--editable", ".[plots,tests]", "mutmut>=3.8")
+    env = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    session.run("mutmut", "run", "--max-children", "1", *session.posargs, env=env)
+    session.run("mutmut", "results")
+
+
 @nox.session(python="3.12", venv_backend="uv|virtualenv")
 def eee(session: nox.Session) -> None:
     """Every Eval Ever's own validator on an export of a real sweep: it needs another Python."""
