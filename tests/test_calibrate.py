@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import yaml
-from lmms_eval.models import get_model
+from lmms_eval.models import AVAILABLE_CHAT_TEMPLATE_MODELS, get_model
 from typer.testing import CliRunner
 
 from lmms_bapa.calibration.choice import Objective, choose, judge
@@ -270,5 +271,8 @@ def test_the_harness_knows_adapters_of_ones_own(
     (tmp_path / "llava_bapa.yaml").write_text("model_args: {pretrained: elsewhere}\n")
     known = {m.model_id for m in manifests()}
     monkeypatch.setenv("LMMS_BAPA_MODEL_CONFIGS", str(tmp_path))
-    assert {m.model_id for m in manifests()} == known | {"even_llava"}
+    with patch.dict(AVAILABLE_CHAT_TEMPLATE_MODELS):  # the harness's list, as it was afterwards
+        assert {m.model_id for m in manifests()} == known | {"even_llava"}
+        assert "even_llava" in AVAILABLE_CHAT_TEMPLATE_MODELS
+        check_output(tmp_path / "even_llava.yaml", force=True)  # it may be made again
     assert get_model("llava_bapa").preset.model_args["pretrained"] != "elsewhere"

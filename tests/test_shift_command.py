@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_made(tasks: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = run("base", "--output", str(tmp_path / "file" / "out"))
     assert done.exit_code == 2
-    assert "cannot write to" in done.stderr
+    assert f"{tmp_path / 'file'} is not a folder" in done.stderr
 
 
 def test_a_sheet_of_layouts(tmp_path: Path) -> None:

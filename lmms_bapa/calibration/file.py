@@ -20,6 +20,8 @@ from lmms_bapa.provenance.surroundings import commit, versions
 from lmms_bapa.resources import folder
 from lmms_bapa.whole_file import write_whole
 
+_OURS = "lmms_bapa."  # where the harness finds adapters of ours
+
 
 def check_output(path: Path, force: bool) -> None:
     """Refuses a file that could not be written or used, before any work.
@@ -33,7 +35,9 @@ def check_output(path: Path, force: bool) -> None:
         )
     if (folder("model_configs") / path.name).exists():
         raise UsageError(f"--output {path}: {path.stem} is an adapter of this package: rename it")
-    if path.stem in {*AVAILABLE_SIMPLE_MODELS, *AVAILABLE_CHAT_TEMPLATE_MODELS}:
+    models = {**AVAILABLE_SIMPLE_MODELS, **AVAILABLE_CHAT_TEMPLATE_MODELS}
+    # The user's own adapters are among them, such as the one that is to be written again.
+    if not str(models.get(path.stem, _OURS)).startswith(_OURS):
         raise UsageError(f"--output {path}: {path.stem} is an adapter of lmms-eval: rename it")
     if path.exists() and not force:
         raise UsageError(f"--output {path}: exists: take another name, or add --force")
