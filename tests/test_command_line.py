@@ -10,14 +10,19 @@ from typing import Any
 
 import datasets
 import pytest
+from lmms_eval.tasks import TaskManager
+from lmms_eval.utils import simple_parse_args_string
 from PIL import Image
 
 from lmms_bapa import __version__
+from lmms_bapa.harness import command_line as checks
+from lmms_bapa.harness.discovery import register_tasks
 from lmms_bapa.harness.failure import visible_failures
+from lmms_bapa.harness.generation import check_generation
 from lmms_bapa.harness.presets import preset_names
 from lmms_bapa.resources import folder
 
-from .harness_runs import command_line, lmms_eval
+from .harness_runs import Puppet, command_line, lmms_eval
 
 BASE = "pretrained=micro-llava,device=cpu"
 PROBE = ["--tasks", "spatial_probe_lite", "--limit", "18"]
@@ -194,6 +199,54 @@ def test_questions_that_the_embedded_model_cannot_be_asked(
     assert status == 2
     assert line in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "text", ["temperature=0,top_k=0,top_p=0", "do_sample=true,temperature=0.7", "do_sample=false"]
+)
+def test_generation_arguments_that_the_harness_takes(text: str) -> None:
+    """The first is the example of its own help."""
+    assert check_generation(text) == simple_parse_args_string(text)
+
+
+def test_a_mistake_in_a_later_evaluation_is_told_before_the_first(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    first = {"model": "hf_bapa", "model_args": BASE, "tasks": "spatial_probe_lite", "limit": 1,
+             "output_path": str(tmp_path / "out")}  # fmt: skip
+    evaluations = [first, {**first, "model_args": f"{BASE},agci_lamda=1"}]
+    (tmp_path / "two.yaml").write_text(json.dumps(evaluations))
+    status, err = run_here(monkeypatch, capfd, "--config", str(tmp_path / "two.yaml"))
+    assert (status, err.count("did you mean agci_lambda?")) == (2, 1)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "two.yaml").write_text(json.dumps([{**first, "model_args": {"bapa": True}}]))
+    status, err = run_here(monkeypatch, capfd, "--config", str(tmp_path / "two.yaml"))
+    assert (status, "model_args in --config: should be text" in err) == (2, True)
+
+
+@pytest.mark.parametrize("model", ["dummy", "hf_bapa"])
+def test_errors_with_other_models_are_left_to_the_harness(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    model: str,
+) -> None:
+    """So are those with ours, if a later harness should name its options otherwise."""
+    monkeypatch.setattr(checks, "_READ", {"an option that there is not"})
+    (tmp_path / "own.yaml").write_text("task: own\noutput_type: nonsense\n")
+    command_line(
+        monkeypatch, "--model", model, "--model_args", BASE if model == "hf_bapa" else "",
+        "--tasks", "own", "--include_path", str(tmp_path),
+    )  # fmt: skip
+    done = capfd.readouterr()
+    assert "Error during evaluation" in done.out
+    assert "lmms-bapa: error" not in done.err
+
+
+def test_an_adapter_of_somebody_elses_code_is_no_misspelt_name() -> None:
+    register_tasks()
+    manager = TaskManager(include_defaults=False, model_name=Puppet(lambda _: "Yes"))
+    assert "spatial_probe_lite" in manager.all_tasks
 
 
 def test_a_failing_generation_stops_the_run_with_its_cause(

@@ -96,6 +96,18 @@ def test_a_check_that_raises_is_a_problem_of_its_own() -> None:
     assert json.loads(as_json({"g": [second]}))["works"] is False
 
 
+def test_one_cause_has_one_remedy() -> None:
+    """A broken plugin of the harness also breaks what imports the harness."""
+
+    def tells() -> Iterator[Finding]:
+        yield Finding("models", "problem", "it raises ModuleNotFoundError: No module named 'x'")
+
+    def raises() -> Iterator[Finding]:
+        raise ModuleNotFoundError("No module named 'x'", name="x")
+
+    assert [f.remedy for f in run(tells, raises)] == ["", ""]
+
+
 def test_a_package_that_pip_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "NAME", "no-such-package")
     first, *others = run(installation.python, installation.package, installation.requirements)

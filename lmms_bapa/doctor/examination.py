@@ -62,11 +62,11 @@ def _run(check: Check, told: set[str]) -> list[Finding]:
     except Exception as error:
         name = check.__name__.replace("_", " ")
         said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        if said in told:
+        if any(said in text for text in told):
             found.append(Finding(name, "problem", "cannot be told, for a reason given above"))
         else:
-            told.add(said)
             found.append(Finding(name, "problem", said, _remedy(error)))
+    told.update(finding.said for finding in found if finding.status == "problem")
     return found
 
 

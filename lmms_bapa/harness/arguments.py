@@ -54,7 +54,9 @@ def model_arguments(text: str, options: Mapping[str, Any]) -> dict[str, Any]:
     given = parse_arguments(text, "model_args")
     own = {key: value for key, value in options.items() if value is not None}
     for name in given.keys() & {key for key, value in own.items() if value}:
-        raise UsageError(f"{name} is given twice: as --{name} and in --model_args")
+        raise UsageError(
+            f"{name} is given twice: as --{name} and in --model_args: give --{name} alone"
+        )
     return {**given, **own}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lmms_eval import utils
+from lmms_eval.api.reasoning import parse_reasoning_tags_config
 from tenacity import RetryError
 from yaml import YAMLError
 
@@ -28,18 +29,38 @@ from lmms_bapa.validation import nearest, reason
 
 Index = Mapping[str, Mapping[str, Any]]
 _LISTS = ("list", "list_groups", "list_tags", "list_subtasks")
-_NOT_ASKED = ("loglikelihood", "multiple_choice", "generate_until_multi_round")
+_NOT_ASKED = (
+    *("loglikelihood", "multiple_choice", "generate_until_multi_round"),
+    "generate_visual_cot",
+)
+_READ = {
+    *("model", "model_args", "tasks", "batch_size", "device", "gen_kwargs", "include_path"),
+    *("limit", "offset", "num_fewshot", "system_instruction", "reasoning_tags", "verbosity"),
+    *("log_samples", "predict_only", "output_path"),
+}
 
 
-def typed() -> Namespace | None:
-    """The options of the harness's command with an adapter of ours, if that is what called us."""
+def typed() -> list[Namespace]:
+    """The options of the harness's command that called us, if it is one with an adapter of ours.
+
+    Returns:
+        Those of this evaluation, then those of the others that its ``--config`` asks for with
+        adapters of ours. None at all if there is nothing that looks like them.
+    """
+    found: list[Any] = []
     for frame, _ in traceback.walk_stack(None):
         name = getattr(frame.f_globals.get("__spec__"), "name", "")
-        if frame.f_code.co_name == "cli_evaluate_single" and name == "lmms_eval.__main__":
-            given = frame.f_locals.get("args")
-            is_ours = isinstance(given, Namespace) and given.model in preset_names()
-            return given if is_ours else None
-    return None
+        if name == "lmms_eval.__main__" and frame.f_code.co_name == "cli_evaluate_single":
+            found = [frame.f_locals.get("args")]
+        elif name == "lmms_eval.__main__" and frame.f_code.co_name == "cli_evaluate" and found:
+            listed = frame.f_locals.get("args_list") or []
+            found += [given for given in listed if given is not found[0]]
+    return [given for given in found if _is_ours(given)] if _is_ours(*found[:1]) else []
+
+
+def _is_ours(given: Any = None) -> bool:
+    is_known = isinstance(given, Namespace) and vars(given).keys() >= _READ
+    return is_known and given.model in preset_names()
 
 
 def check_options(given: Namespace) -> None:
@@ -48,6 +69,9 @@ def check_options(given: Namespace) -> None:
     Raises:
         UsageError: with the first mistake.
     """
+    for name in ("tasks", "model_args", "gen_kwargs"):
+        if not isinstance(getattr(given, name), str | None):
+            raise UsageError(f"{name} in --config: should be text, as behind --{name}")
     if not given.tasks:
         raise UsageError("--tasks is missing: add --tasks spatial_probe_lite")
     if given.tasks in _LISTS:
@@ -57,6 +81,7 @@ def check_options(given: Namespace) -> None:
     check_model_arguments(given.model_args or "", preset, own)
     check_generation(given.gen_kwargs or "")
     _check_numbers(given)
+    _check_texts(given)
     for folder in [given.include_path] if isinstance(given.include_path, str) else []:
         if not Path(folder).is_dir():
             raise UsageError(f"--include_path {folder}: no such folder")
@@ -74,6 +99,18 @@ def _check_numbers(given: Namespace) -> None:
         )
     if offset < 0:
         raise UsageError(f"--offset {offset}: should be 0 or more")
+
+
+def _check_texts(given: Namespace) -> None:
+    if given.system_instruction:
+        raise UsageError(
+            "--system_instruction: the harness does not hand it to chat adapters: write it into "
+            "a chat template, chat_template=FILE in --model_args"
+        )
+    try:
+        parse_reasoning_tags_config(given.reasoning_tags)
+    except ValueError as error:  # the harness would say so after the last answer
+        raise UsageError(f"--reasoning_tags {given.reasoning_tags}: not JSON") from error
 
 
 def _check_output(path: str) -> None:
@@ -100,7 +137,8 @@ def check_tasks(given: Namespace, index: Index) -> None:
             raise UsageError(f"--tasks {given.tasks}: no YAML in that folder")
         return
     for name in given.tasks.split(","):
-        found = fnmatch.filter(index, name)
+        # Of the signs of a pattern, the harness lets the star alone pass.
+        found = fnmatch.filter(index, name) if "*" in name else [name] * (name in index)
         if not found and Path(name).is_file():
             _check_file(name)
         elif not found:
@@ -112,6 +150,30 @@ def check_tasks(given: Namespace, index: Index) -> None:
                     f"task {task}: is scored by {kind}, and the adapters only generate replies to "
                     "single questions: leave it out"
                 )
+
+
+def check_loaded(given: Namespace, loaded: Mapping[Any, Any]) -> None:
+    """Checks what only the tasks themselves tell.
+
+    Args:
+        given: the options of the harness's command.
+        loaded: tasks by name, those of a group in a mapping of their own.
+
+    Raises:
+        UsageError: an option that has no effect on a task, or leaves nothing of it.
+    """
+    for name, task in loaded.items():
+        if isinstance(task, Mapping):
+            check_loaded(given, task)
+            continue
+        config = task.config
+        if given.num_fewshot and (config.doc_to_visual or config.doc_to_messages):
+            raise UsageError(
+                f"--num_fewshot {given.num_fewshot}: the harness shows chat adapters no examples "
+                f"of a task with pictures, such as {name}: leave it out"
+            )
+        if given.offset and given.offset >= len(task.eval_docs):
+            raise UsageError(f"--offset {given.offset}: {name} has {len(task.eval_docs)} questions")
 
 
 def _raise_unknown(name: str, known: Sequence[str]) -> None:

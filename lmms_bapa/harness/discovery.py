@@ -86,7 +86,7 @@ def _extend(module: ModuleType) -> None:
         if ours not in map(str, paths):
             paths.append(ours)
         index: dict[str, Any] = {}
-        with visible_failures(), _one_line(typed, "--include_path", include_path):
+        with _loading(typed, "--include_path", include_path):
             index = stock(
                 self, include_path=[str(p) for p in paths], include_defaults=include_defaults
             )
@@ -101,50 +101,58 @@ def _extend(module: ModuleType) -> None:
     @functools.wraps(load)
     def load_task_or_group(self: Any, task_list: Any = None, *more: Any, **given: Any) -> Any:
         typed = _typed(getattr(self, "model_name", None))
-        with visible_failures(), _one_line(typed, "task", task_list):
-            return load(self, task_list, *more, **given)
+        with _loading(typed, "task", task_list):
+            loaded = load(self, task_list, *more, **given)
+        if typed is not None:
+            from lmms_bapa.harness.command_line import check_loaded
+
+            with visible_failures():
+                check_loaded(typed, loaded)
+        return loaded
 
     initialize_tasks._lmms_bapa = True  # type: ignore[attr-defined]
     manager.initialize_tasks = initialize_tasks
     manager.load_task_or_group = load_task_or_group
 
 
-def _typed(model_name: str | None) -> Any:
+def _typed(model_name: Any) -> Any:
     """The options of the harness's command, checked, if it is running an adapter of ours."""
     if model_name not in preset_names() or not in_command_line():
         return None
     from lmms_bapa.harness.command_line import check_options, typed
 
-    given = typed()
-    if given is not None:
+    commands = typed()
+    for given in commands:
         check_options(given)
-    return given
+    return commands[0] if commands else None
 
 
 @contextmanager
-def _one_line(typed: Any, what: str, names: Any) -> Iterator[None]:
+def _loading(typed: Any, what: str, names: Any) -> Iterator[None]:
     """Says in one line what the harness cannot load; it would exit 0.
 
     Args:
-        typed: the options of its command; None leaves its errors alone, as ``DEBUG`` does.
+        typed: the options of its command; None, as with an adapter that is not ours, leaves its
+            errors to it. ``DEBUG`` shows the traceback.
         what: kind of thing, for the message.
         names: of the things.
     """
-    try:
-        yield
-    except UsageError:
-        raise
-    except Exception as error:
-        if typed is None or typed.verbosity == "DEBUG":
+    with visible_failures(others=typed is not None):
+        try:
+            yield
+        except UsageError:
             raise
-        from lmms_bapa.harness.command_line import not_loaded
+        except Exception as error:
+            if typed is None or typed.verbosity == "DEBUG":
+                raise
+            from lmms_bapa.harness.command_line import not_loaded
 
-        raise not_loaded(what, names, error) from error
+            raise not_loaded(what, names, error) from error
 
 
-def _check_model_name(name: str | None) -> None:
+def _check_model_name(name: Any) -> None:
     """Catches a misspelt adapter of ours before the harness walks through two thousand tasks."""
-    if not name:
+    if not isinstance(name, str) or not name:  # Python code may give an adapter itself
         return
     from lmms_eval.models import list_available_models
 

@@ -27,11 +27,14 @@ def in_command_line() -> bool:
 
 
 @contextmanager
-def visible_failures() -> Iterator[None]:
+def visible_failures(others: bool = True) -> Iterator[None]:
     """Turns an exception into an exit of the harness's command line.
 
     A :class:`UsageError` is one line on standard error and status 2; any other error keeps its
     traceback, followed by one line, and gives status 1.
+
+    Args:
+        others: whether errors of other kinds are ours; if not, they are left to the harness.
     """
     try:
         yield
@@ -41,7 +44,7 @@ def visible_failures() -> Iterator[None]:
         print(f"lmms-bapa: error: {printable(error)}", file=sys.stderr)
         raise SystemExit(USAGE_STATUS) from error
     except Exception as error:
-        if not in_command_line():
+        if not others or not in_command_line():
             raise
         traceback.print_exc()
         print(f"lmms-bapa: error: {printable(error)}", file=sys.stderr)

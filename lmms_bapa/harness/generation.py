@@ -29,7 +29,7 @@ class _Typed(BaseModel):
     do_sample: bool | None = None
     temperature: float | None = Field(default=None, ge=0)
     top_k: int | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_p: float | None = Field(default=None, ge=0, le=1)
     min_p: float | None = Field(default=None, ge=0, le=1)
     typical_p: float | None = Field(default=None, gt=0, le=1)
     repetition_penalty: float | None = Field(default=None, gt=0)
@@ -57,7 +57,12 @@ def check_generation(text: str) -> dict[str, Any]:
                 f"--gen_kwargs {key}: has no effect on this adapter: {nearest(key, known)}"
             )
     try:
-        _Typed(**given)
+        settings = _Typed(**given)
     except ValidationError as error:
         raise UsageError(f"--gen_kwargs {one_line(error, _Typed)}") from error
+    is_sampling = (settings.temperature or 0) > 0
+    if settings.do_sample is not None and settings.do_sample != is_sampling:
+        if not settings.do_sample:
+            raise UsageError("--gen_kwargs do_sample=false: a temperature above 0 samples")
+        raise UsageError("--gen_kwargs do_sample=true: samples at a temperature only: add one")
     return given
