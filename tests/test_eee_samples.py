@@ -56,6 +56,34 @@ class TestSamples:
         assert found.result("flip_rate")["metric_config"]["max_score"] == 1.0
         assert "max_score" not in found.result("exact_match_mean")["metric_config"]
 
+    def test_metrics_of_a_shift_with_equal_values_are_told_apart(self, tmp_path: Path) -> None:
+        """The interval is that of the verdict's metric; the others' is not known."""
+        verdicts = {n: {"original": n % 2, "a": n % 2, "b": 1.0} for n in range(8)}
+        ends = {"original": 0.5, "mean": 0.75, "worst": 0.5}
+        names = ("accuracy", "precision")
+        figures = {f"pope_{name}_{end},none": ends[end] for end in ends for name in names}
+        spec = {"layout": "grid", "version": "1.0"}
+        for named, own in ((None, "pope_accuracy"), ("pope_precision", "pope_precision")):
+            shift = spec if named is None else {**spec, "verdict": named}
+            run = write_task(
+                tmp_path / own,
+                shift_samples(verdicts),
+                results=figures,
+                task={"metadata": {"base": "pope", "shift": shift}},
+                model_args=HUB,
+            )
+            found = Exported(run)
+            known = [
+                result["evaluation_result_id"]
+                for result in found.record["evaluation_results"]
+                if "uncertainty" in result["score_details"]
+            ]
+            assert known == [f"{own}_{end}" for end in ends]
+            assert {row["evaluation_result_id"] for row in found.rows} == {
+                f"{own}_original",
+                f"{own}_mean",
+            }
+
     def test_probe_without_a_model(self, tmp_path: Path) -> None:
         samples = probe_samples(noisy(lambda _: 0.8), groups=2)
         share = sum(s["score"] for s in samples) / len(samples)

@@ -16,6 +16,7 @@ from huggingface_hub import ModelCard
 from lmms_bapa.errors import UsageError
 from lmms_bapa.export.source import Source, open_source
 from lmms_bapa.interventions import AGCI, BaPA
+from lmms_bapa.provenance.manifest_format import Manifest, ModelFacts
 from lmms_bapa.results.folders import read_run
 
 from .export_runs import export, write_benchmark
@@ -127,6 +128,23 @@ def test_names_that_would_mislead(tmp_path: Path) -> None:
         export("model-card", local)
     files = export("model-card", local, "base_model=lab/model")
     assert not any("somebody" in text for text in files.values())
+
+
+@pytest.mark.parametrize("commit", [None, "0123abc"])
+def test_a_folder_that_looks_like_a_hub_id(tmp_path: Path, commit: str | None) -> None:
+    """``models/tuned`` may be a folder here; a manifest has the commit of what is of the hub."""
+    write_run(tmp_path / "s", {"t": plain_samples([1.0])}, "pretrained=models/tuned,bapa=true")
+    facts = ModelFacts(pretrained="models/tuned", commit=commit)
+    manifest = Manifest(kind="setting", date="", model_args="", model=facts, asked=["t"])
+    (tmp_path / "s" / "manifest.json").write_text(manifest.model_dump_json())
+    source = open_source(tmp_path)
+    if commit is None:
+        with pytest.raises(UsageError, match="base_model=owner/name"):
+            export("model-card", source)
+    else:
+        files = export("model-card", source)
+        (metadata,) = (text for path, text in files.items() if path.endswith("metadata.yaml"))
+        assert yaml.safe_load(metadata)["base_model"] == "models/tuned"
 
 
 def test_an_adapter_of_weights_is_no_base_model(tmp_path: Path) -> None:

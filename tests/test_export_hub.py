@@ -66,7 +66,9 @@ def write_shifted(folder: Path, **shift: Any) -> Path:
         ("AGCI 1e-3, scope call", [AGCI(0.001, "call")]),
         ("DepthAGCI 0.3 over 2 layers", [DepthAGCI(0.3, 2)]),
         ("{intervention}", [AGCI(1 / 3), BaPA(0.25, 0.75)]),
-        ("greedy decoding", []),
+        ("BaPA 1, without AGCI", [BaPA()]),
+        ("no-tools AGCI 0.3", [AGCI(0.3)]),
+        ("greedy decoding, no BaPA", []),
         (None, []),
     ],
 )
@@ -91,6 +93,8 @@ def test_a_note_that_names_what_was_in_force(note: str | None, active: list[Inte
         ("AGCI 0.3", [DepthAGCI(0.3, 2)], "DepthAGCI"),
         ("AGCI 0.3", [AutoAGCI()], "AutoAGCI"),
         ("BaPA 1", [], "names BaPA"),
+        ("without AGCI 0.3", [AGCI(0.3)], "AGCI"),
+        ("BaPA 1, not AGCI 0.3", [AGCI(0.3), BaPA()], "AGCI"),
     ],
 )
 def test_a_note_that_does_not(note: str | None, active: list[Intervention], problem: str) -> None:

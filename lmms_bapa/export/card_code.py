@@ -9,7 +9,8 @@ from typing import Any
 
 import lmms_bapa
 from lmms_bapa.embedded import EMBEDDED
-from lmms_bapa.export.naming import as_code
+from lmms_bapa.export.eee.public import public
+from lmms_bapa.export.naming import as_code, short_model
 from lmms_bapa.export.source import Source
 from lmms_bapa.harness.options import option_names
 from lmms_bapa.interventions import REGISTRY, Intervention
@@ -50,7 +51,7 @@ def python_example(
         f'model = AutoModelForImageTextToText.from_pretrained(checkpoint{extra}, dtype="{dtype}")',
     ]
     if options.get("peft"):
-        load.append(f'model.load_adapter("{options["peft"]}")')
+        load.append(f'model.load_adapter("{short_model(options["peft"])}")')
     ask = [
         'content = [{"type": "image", "image": Image.new("RGB", (336, 336), "white")}]',
         'content.append({"type": "text", "text": "What is in the picture?"})',
@@ -85,7 +86,7 @@ def not_in_python(run: RunFolder) -> str:
     """Options of the run that the Python example leaves out."""
     own = {o for method in REGISTRY.values() for o in (method.name, *option_names(method))}
     known = _IN_PYTHON | _OF_THE_MACHINE | own
-    return ",".join(f"{k}={v}" for k, v in sorted(run.options.items()) if k not in known)
+    return public(",".join(f"{k}={v}" for k, v in sorted(run.options.items()) if k not in known))
 
 
 def command(source: Source, runs: Sequence[RunFolder], model: str) -> str:
@@ -102,7 +103,7 @@ def _command(source: Source, run: RunFolder, model: str) -> str:
     if "pretrained" in options:
         options["pretrained"] = model
     words = ["lmms-eval", "--model", str(config.get("model"))]
-    words += ["--model_args", ",".join(f"{k}={v}" for k, v in options.items())]
+    words += ["--model_args", public(",".join(f"{k}={v}" for k, v in options.items()))]
     words += ["--tasks", ",".join(source.tasks_of(run))]
     manifest = source.manifest(run)
     include = manifest.include if manifest else None

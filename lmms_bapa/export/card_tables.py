@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lmms_bapa.export.source import Source
-from lmms_bapa.export.tables import SCORE, SPREAD, figures_by_name, run_with, title, unit
+from lmms_bapa.export.tables import (
+    SCORE,
+    SPREAD,
+    figures_by_name,
+    metric_of,
+    part_asked,
+    run_with,
+    title,
+    unit,
+)
 from lmms_bapa.report.numbers import SHARE
 from lmms_bapa.results.folders import OFF, RunFolder
 from lmms_bapa.statistics.figures import Comparison, Interval
@@ -52,7 +61,7 @@ def task_part(source: Source, label: str, task: str) -> TaskPart:
     rows = []
     for name, interval in own.items():
         measure = unit(name, [own, stock])
-        row = [title(name, figures.metric) + (", %" if measure is SHARE else "")]
+        row = [title(name, metric_of(source, run, task)) + (", %" if measure is SHARE else "")]
         if stock:
             row.append(measure.interval(stock.get(name)))
         row.append(measure.interval(interval))
@@ -63,7 +72,7 @@ def task_part(source: Source, label: str, task: str) -> TaskPart:
     if figures.groups != figures.questions:
         counted += f" in {figures.groups:,} groups"
     verdict = sentence(found) if found else ""
-    asked = f"{counted}.{_part(run, task)}"
+    asked = f"{counted}. {part_asked(run, task)}".rstrip()
     return TaskPart(task, asked, header, rows, verdict, figures.places is not None)
 
 
@@ -101,12 +110,3 @@ def _difference(found: Comparison | None, name: str) -> Interval | None:
         "spread of AUROC": found.extra.get("auroc_std"),
     }
     return known.get(name)
-
-
-def _part(run: RunFolder, task: str) -> str:
-    """Says so where not all questions were asked."""
-    counts = (run.results.get("n-samples") or {}).get(task) or {}
-    asked, there = counts.get("effective"), counts.get("original")
-    if asked is None or there is None or int(asked) >= int(there):
-        return ""
-    return f" Only {int(asked):,} of {int(there):,} questions were asked."

@@ -12,7 +12,16 @@ from lmms_bapa.export.base import Exporter, ExportFile
 from lmms_bapa.export.naming import phrase
 from lmms_bapa.export.registry import register
 from lmms_bapa.export.source import Source
-from lmms_bapa.export.tables import SCORE, SPREAD, figures_by_name, labels, rows, with_scores
+from lmms_bapa.export.tables import (
+    SCORE,
+    SPREAD,
+    figures_by_name,
+    labels,
+    metric_of,
+    rows,
+    run_with,
+    with_scores,
+)
 from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.statistics.figures import Comparison, Interval
 
@@ -44,7 +53,7 @@ class Csv(Exporter):
         yield _table("figures.csv", _FIGURES, list(_figure_rows(source, about)))
         chosen = [c for (label, _), c in source.comparisons.items() if label in about]
         if chosen:
-            found = [row for c in chosen for row in _difference_rows(c, about[c.second])]
+            found = [row for c in chosen for row in _difference_rows(c, _of(source, about, c))]
             yield _table("differences.csv", _DIFFERENCES, found)
         wide: dict[str, dict[str, object]] = {label: dict(about[label]) for label in labels(source)}
         for task in source.tasks:
@@ -56,7 +65,13 @@ class Csv(Exporter):
 
 def _about(source: Source, run: RunFolder) -> Row:
     names = phrase(source.interventions(run))
-    return {"model": source.model, "setting": run.label, "intervention": names}
+    return {"model": source.model_name, "setting": run.label, "intervention": names}
+
+
+def _of(source: Source, about: Mapping[str, Row], c: Comparison) -> Row:
+    run = run_with(source, c.second, c.task)
+    assert run is not None, "what was compared has the task"
+    return {**about[c.second], "metric": metric_of(source, run, c.task)}
 
 
 def _figure_rows(source: Source, about: Mapping[str, Row]) -> Iterator[Row]:
@@ -67,7 +82,7 @@ def _figure_rows(source: Source, about: Mapping[str, Row]) -> Iterator[Row]:
             places = zip(figures.places.names, figures.places.score, strict=True)
             named |= {f"{SCORE} at {place}": score for place, score in places}
         counts = {"questions": figures.questions, "groups": figures.groups}
-        task_and_metric = {"task": task, "metric": figures.metric}
+        task_and_metric = {"task": task, "metric": metric_of(source, run, task)}
         for name, interval in named.items():
             own = {**about[run.label], **task_and_metric, "figure": name}
             yield {**own, **_interval(interval), **counts}
@@ -75,7 +90,7 @@ def _figure_rows(source: Source, about: Mapping[str, Row]) -> Iterator[Row]:
 
 def _difference_rows(c: Comparison, about: Row) -> Iterator[Row]:
     """The score with its tests, the spread with its own, and what has an interval only."""
-    own = {**about, "task": c.task, "metric": c.metric}
+    own = {**about, "task": c.task}
     counts = {"questions": c.questions, "groups": c.groups}
     score = {
         "stock": c.scores[0],

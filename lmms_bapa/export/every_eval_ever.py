@@ -66,7 +66,9 @@ class EveryEvalEver(Exporter):
             source.note(f"left out of {task}, as they are no number: {', '.join(found.missing)}")
         read = _read(source, run, task)
         whole = self._record(source, run, task, identity, found, read)
-        text = "" if read is None else self._samples(source, run, task, identity, found, read)
+        text, count = "", 0
+        if read is not None and self.samples:
+            text, count = self._samples(source, run, task, identity, found, read)
         if text:
             whole["detailed_evaluation_results"] = {
                 "format": "jsonl",
@@ -75,7 +77,7 @@ class EveryEvalEver(Exporter):
                 "checksum": hashlib.sha256(text.encode()).hexdigest(),
                 "total_rows": text.count("\n"),
                 "additional_details": details(
-                    samples_without_a_score=_count(run, task) - text.count("\n") or None,
+                    samples_without_a_score=count - text.count("\n") or None,
                     pictures="not in the file; metadata of each sample says which was shown",
                 ),
             }
@@ -136,15 +138,14 @@ class EveryEvalEver(Exporter):
         identity: Identity,
         found: TaskScores,
         read: Scores,
-    ) -> str:
-        """The sample file as a text; empty where there can be none."""
-        if not self.samples:
-            return ""
+    ) -> tuple[str, int]:
+        """The sample file as a text, empty where there can be none, and how many were logged."""
         samples = scored(run.samples(task), read)
         if reason := why_not(samples):
             source.note(f"no sample file: {task}: {reason}")
-            return ""
-        return "".join(f"{row}\n" for row in rows(run, task, identity, samples, found, read))
+            return "", len(samples)
+        lines = rows(run, task, identity, samples, found, read)
+        return "".join(f"{line}\n" for line in lines), len(samples)
 
 
 def _read(source: Source, run: RunFolder, task: str) -> Scores | None:
@@ -162,7 +163,3 @@ def _read(source: Source, run: RunFolder, task: str) -> Scores | None:
     except UsageError as error:
         source.note(f"no sample file and no interval: {error}")
         return None
-
-
-def _count(run: RunFolder, task: str) -> int:
-    return len(run.samples(task))

@@ -128,7 +128,7 @@ class HfEvalResults(Exporter):
 def _head(source: Source, label: str) -> str:
     """The comment in front: what was in force, and what was not checked."""
     run = next(run for run in source.runs if run.label == label)
-    model = " ".join(source.model.split())
+    model = " ".join(source.model_name.split())
     return f"# Results of {model}: {phrase(source.interventions(run))}.\n# {_NOT_CHECKED}\n"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from lmms_bapa import __version__
 from lmms_bapa.errors import UsageError
+from lmms_bapa.export.eee.public import public
 from lmms_bapa.export.source import Source
 from lmms_bapa.metrics.placements import is_number
 from lmms_bapa.resources import folder
@@ -125,7 +126,7 @@ def main_value(run: RunFolder, task: str, wanted: str | None = None) -> Value:
     if not is_number(value) or not math.isfinite(value):
         raise UsageError(
             f"{task}: {metric} is {value!r}, which is no number to file: name another one with "
-            f"metric=...; there is {known}{why}"
+            f"metric=..., or leave the task out with --tasks; there is {known}{why}"
         )
     return Value(metric, float(value))
 
@@ -145,7 +146,8 @@ def _values(run: RunFolder, task: str) -> dict[str, Any]:
 def circumstances(source: Source, run: RunFolder) -> list[str]:
     """What else the value depends on, in a few words each."""
     options = run.options
-    told = [f"{k}={options[k]}" for k in _OTHER_WEIGHTS if options.get(k) not in (None, "false")]
+    named = (k for k in _OTHER_WEIGHTS if options.get(k) not in (None, "false"))
+    told = [public(f"{k}={options[k]}") for k in named]
     config = run.results.get("config") or {}
     if config.get("gen_kwargs"):
         told.append(f"gen_kwargs={config['gen_kwargs']}")

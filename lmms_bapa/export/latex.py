@@ -13,10 +13,10 @@ from pydantic import Field
 from lmms_bapa import __version__
 from lmms_bapa.export.base import Exporter, ExportFile
 from lmms_bapa.export.latex_columns import Column, columns_of, divide, escape, first_capital
-from lmms_bapa.export.naming import short, short_model
+from lmms_bapa.export.naming import short
 from lmms_bapa.export.registry import register
 from lmms_bapa.export.source import Source
-from lmms_bapa.export.tables import SCORE, SPREAD, labels, with_scores
+from lmms_bapa.export.tables import SCORE, SPREAD, labels, part_asked, with_scores
 from lmms_bapa.report.numbers import Unit
 from lmms_bapa.results.folders import OFF
 from lmms_bapa.statistics.figures import Comparison
@@ -65,7 +65,7 @@ class Latex(Exporter):
             table = _environment().get_template("table.tex.j2")
             text = table.render(
                 version=__version__,
-                source=escape(short_model(source.model)),
+                source=escape(source.model_name),
                 caption=self._caption(source, part),
                 label=f"{self.label}{suffix}",
                 columns=[column.heading for column in part],
@@ -92,12 +92,15 @@ class Latex(Exporter):
     def _caption(self, source: Source, columns: Sequence[Column]) -> str:
         tasks = ", ".join(dict.fromkeys(escape(column.task) for column in columns))
         own = f"{self.caption} " if self.caption else ""
-        model = escape(short_model(source.model))
+        model = escape(source.model_name)
         return f"{own}{model} on {tasks}, as it is and with interventions."
 
     def _note(self, source: Source, columns: Sequence[Column]) -> str:
         counts = {column.task: _counts(column) for column in columns}
         lines = ["; ".join(counts.values()) + "."]
+        for task in counts:
+            parts = {part_asked(run, task) for run in source.runs if task in source.tasks_of(run)}
+            lines += [f"{escape(task)}: {part}" for part in sorted(parts - {""})]
         if self.intervals == "brackets":
             lines += _methods(columns)
         if any(column.figure == SPREAD for column in columns):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lmms_bapa.export.source import Source
-from lmms_bapa.export.tables import SCORE, SPREAD, choose, rows, title, unit
+from lmms_bapa.export.tables import SCORE, SPREAD, choose, metric_of, rows, title, unit
 from lmms_bapa.report.numbers import SHARE, Unit
 from lmms_bapa.statistics.figures import Interval
 
@@ -69,14 +69,16 @@ def columns_of(source: Source, figures: str) -> list[Column]:
     names = choose(figures, list(dict.fromkeys([SCORE, SPREAD, *known])))
     columns = []
     for task, found in by_task.items():
-        asked = [source.figures(r, task) for r in source.runs if task in source.tasks_of(r)]
+        runs = [run for run in source.runs if task in source.tasks_of(run)]
+        asked = [source.figures(run, task) for run in runs]
         counts = sorted({(one.questions, one.groups) for one in asked})
         for name in names:
             cells = {label: own[name] for label, own in found.items() if name in own}
             if cells:
                 measure = unit(name, list(found.values()))
                 share = r" (\%)" if measure is SHARE else ""
-                heading = first_capital(escape(title(name, asked[0].metric))) + share
+                called = escape(title(name, metric_of(source, runs[0], task)))
+                heading = f"{first_capital(called)}{share}"
                 columns.append(Column(task, name, measure, heading, cells, counts))
     return columns
 

@@ -10,6 +10,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import Field
 
+from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.errors import UsageError
 from lmms_bapa.export.base import Exporter, ExportFile
 from lmms_bapa.export.card_code import command, not_in_python, python_example
@@ -18,7 +19,16 @@ from lmms_bapa.export.hub import circumstances, config_of, data_set, is_shifted
 from lmms_bapa.export.naming import is_folder, phrase, short, short_model
 from lmms_bapa.export.registry import register
 from lmms_bapa.export.source import Source, folder_name
-from lmms_bapa.export.tables import SCORE, figures_by_name, labels, run_with, title, with_scores
+from lmms_bapa.export.tables import (
+    SCORE,
+    figures_by_name,
+    labels,
+    metric_of,
+    part_asked,
+    run_with,
+    title,
+    with_scores,
+)
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.results.moment import moment
@@ -78,7 +88,7 @@ class ModelCard(Exporter):
         adapter = run.options.get("peft")
         base = self.base_model
         if base is None and (active or adapter):
-            if is_folder(source.model):
+            if is_folder(source.model) or _is_of_no_hub(source, run):
                 raise UsageError(
                     f"{source.model} is a folder: say what it is on the hub: base_model=owner/name"
                 )
@@ -143,8 +153,11 @@ def _results(source: Source, label: str, active: Sequence[Intervention]) -> Iter
         split = _split_of(config_of(run, task))
         if taken.setdefault((kind, config, split), task) != task:
             kind, config = task, None  # the hub would take both for one
+        metric = metric_of(source, run, task)
         about: dict[str, Any] = {"task": task, "intervention": phrase(active)}
         about |= {"questions": figures.questions, "groups": figures.groups}
+        if part := part_asked(run, task):
+            about["part"] = part
         for name, interval in figures_by_name(figures).items():
             if math.isnan(interval.value):
                 continue
@@ -159,11 +172,17 @@ def _results(source: Source, label: str, active: Sequence[Intervention]) -> Iter
                 dataset_split=split,
                 dataset_revision=found.revision if found else None,
                 dataset_args=about,
-                metric_type=(figures.metric if name == SCORE else name).replace(" ", "_"),
-                metric_name=f"{title(name, figures.metric)}{with_it}",
+                metric_type=(metric.split(" (")[0] if name == SCORE else name).replace(" ", "_"),
+                metric_name=f"{title(name, metric)}{with_it}",
                 metric_value=interval.value,
                 metric_args={**ends, "method": interval.method} if known else None,
             )
+
+
+def _is_of_no_hub(source: Source, run: RunFolder) -> bool:
+    """Whether a manifest knows no commit of the model, as of ``models/tuned`` on this disk."""
+    manifest = source.manifest(run)
+    return manifest is not None and not manifest.model.commit and source.model not in EMBEDDED
 
 
 def _split_of(config: Mapping[str, Any]) -> str | None:

@@ -14,6 +14,7 @@ from lmms_bapa.interventions import REGISTRY, Intervention
 
 STOCK = "stock model"
 PLACEHOLDER = "{intervention}"
+_NOT = r"(?:no|not|non|without)\b\W*"
 _NUMBER = re.compile(r"\d*\.?\d+(?:e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -112,14 +113,18 @@ def _names() -> Mapping[str, str]:
 
 
 def _said(note: str) -> dict[str, str]:
-    """What a note says behind the name of each method, up to the name of the next."""
+    """What a note says behind the name of each method, up to the name of the next.
+
+    What it denies (``without AGCI 0.3``) it does not say.
+    """
     known = _names()
     words = "|".join(re.escape(word) for word in sorted(known, key=len, reverse=True))
-    found = list(re.finditer(rf"(?<![a-z])(?:{words})(?![a-z])", note, re.IGNORECASE))
+    found = list(re.finditer(rf"(?<![a-z])({_NOT})?({words})(?![a-z])", note, re.IGNORECASE))
     said: dict[str, str] = {}
     for match, following in zip_longest(found, found[1:]):
-        name, end = known[match[0].lower()], following.start() if following else len(note)
-        said[name] = f"{said.get(name, '')} {note[match.end() : end]}"
+        name, end = known[match[2].lower()], following.start() if following else len(note)
+        if match[1] is None:
+            said[name] = f"{said.get(name, '')} {note[match.end() : end]}"
     return said
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from lmms_eval.utils import handle_arg_string
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.export.naming import short_model
 from lmms_bapa.harness.options import build_interventions
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.provenance.manifest import Manifest, read_manifest
@@ -45,6 +46,12 @@ class Source:
     def model(self) -> str:
         """What was loaded."""
         return self.runs[0].model
+
+    @property
+    def model_name(self) -> str:
+        """What to call it, with its PEFT adapter: names, not the folders that they are in."""
+        adapter = self.runs[0].options.get("peft")
+        return short_model(self.model) + (f"+{short_model(adapter)}" if adapter else "")
 
     def note(self, text: str) -> None:
         """Leaves a line for the user, who gets each once, after the files are written."""
@@ -136,8 +143,35 @@ def open_source(
         if label not in labels:
             raise UsageError(f"--setting {label}: {nearest(label, labels)}")
     runs = [run for run in everything if not settings or run.label in settings]
+    _check_one_each(path, runs)
     known = list(dict.fromkeys(task for run in runs for task in run.results["configs"]))
     for task in tasks:
         if task not in known:
             raise UsageError(f"--tasks {task}: {nearest(task, known)}")
     return Source(path, runs, [t for t in known if not tasks or t in tasks], everything, seed)
+
+
+def _check_one_each(path: Path, runs: Sequence[RunFolder]) -> None:
+    """Refuses what cannot be told apart, or would not be in names of files.
+
+    Raises:
+        UsageError: a setting has a task twice, with samples or without, or has another's name.
+    """
+    names: dict[str, str] = {}
+    found: dict[tuple[str, str], RunFolder] = {}
+    for run in runs:
+        name = folder_name(run.label)
+        other = names.setdefault(name, run.label)
+        if other != run.label:
+            raise UsageError(
+                f"settings {other} and {run.label} would both be {name} in names of files: choose "
+                "one with --setting"
+            )
+        for task in run.results["configs"]:
+            first = found.setdefault((run.label, task), run)
+            if first is not run:
+                files = [r.results_file.relative_to(path) for r in (first, run)]
+                raise UsageError(
+                    f"{path}: {run.label} has {task} twice, in {files[0]} and {files[1]}: name one "
+                    "of the two files"
+                )

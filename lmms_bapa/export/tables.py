@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.export.eee.results import factor_of
 from lmms_bapa.export.source import Source
+from lmms_bapa.metrics.placements import is_number
 from lmms_bapa.report.numbers import PLAIN, SHARE, Unit
 from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.results.scores import NoScoreError
@@ -39,6 +41,15 @@ def with_scores(source: Source) -> Source:
             raise reason
         source.note(f"left out: {task}: {reason}")
     return replace(source, tasks=kept)
+
+
+def part_asked(run: RunFolder, task: str) -> str:
+    """Says so where not all questions of a task were asked."""
+    counts = (run.results.get("n-samples") or {}).get(task) or {}
+    asked, there = counts.get("effective"), counts.get("original")
+    if asked is None or there is None or int(asked) >= int(there):
+        return ""
+    return f"Only {int(asked):,} of {int(there):,} questions were asked."
 
 
 def figures_by_name(figures: TaskFigures) -> dict[str, Interval]:
@@ -76,6 +87,34 @@ def rows(source: Source, task: str) -> Iterator[tuple[str, dict[str, Interval]]]
         run = run_with(source, label, task)
         if run is not None:
             yield label, figures_by_name(source.figures(run, task))
+
+
+def metric_of(source: Source, run: RunFolder, task: str) -> str:
+    """What a score may be called: the harness's metric only where it has the harness's value.
+
+    MME's, for instance, is a sum over categories, while scores are means over questions.
+
+    Raises:
+        UsageError: there are no samples, or they carry no score.
+    """
+    told = source.figures(run, task).metric
+    metric = told.removesuffix(" (lower is better)")
+    # One name in all settings: values such as 0 may agree by chance.
+    if all(_is_mean(source, r, task, metric) for r in source.runs if task in source.tasks_of(r)):
+        return told
+    source.note(
+        f"{task}: the scores are means over questions, which is not how lmms-eval makes its "
+        f"{metric} of them: they are called {metric} per question"
+    )
+    return f"{metric} per question{told.removeprefix(metric)}"
+
+
+def _is_mean(source: Source, run: RunFolder, task: str, metric: str) -> bool:
+    """Whether the harness has the mean of the scores for its metric, or no number at all."""
+    known = (run.results.get("results") or {}).get(task) or {}
+    given = [v for k, v in known.items() if k.split(",")[0] == metric and is_number(v)]
+    value = source.figures(run, task).score.value
+    return not given or math.isnan(value) or factor_of(given[0], value) is not None
 
 
 def unit(name: str, found: Sequence[Mapping[str, Interval]]) -> Unit:

@@ -92,6 +92,8 @@ def source_data(source: Source, run: RunFolder, task: str) -> dict[str, Any]:
     metadata = config.get("metadata")
     manifest = source.manifest(run)
     whole, done = asked.get("original"), asked.get("effective")
+    # Most tasks say token: true, of which a blot would be left.
+    options = {k: v for k, v in (config.get("dataset_kwargs") or {}).items() if k != "token"}
     more = details(
         task_version=(run.results.get("versions") or {}).get(task),
         task_metadata=metadata,
@@ -99,7 +101,7 @@ def source_data(source: Source, run: RunFolder, task: str) -> dict[str, Any]:
         questions_asked=done,
         questions_in_all=whole,
         limit=(run.results.get("config") or {}).get("limit"),
-        options=config.get("dataset_kwargs"),
+        options=options,
         split=config.get("test_split") or config.get("validation_split"),
         subset=config.get("dataset_name"),
     )

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lmms_bapa.export.eee.metrics import Metric, is_own_chance, metric_of
+from lmms_bapa.export.eee.metrics import Metric, is_own_chance, is_shifted, metric_of
 from lmms_bapa.export.eee.public import as_text
 from lmms_bapa.metrics.placements import is_number
 from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.results.scores import Scores
+from lmms_bapa.shift.spec import ORIGINAL
 from lmms_bapa.statistics.bootstrap import RESAMPLES
 from lmms_bapa.statistics.figures import Interval, TaskFigures
 
@@ -122,7 +123,7 @@ def _uncertainty(
     run: RunFolder, task: str, score: Score, figures: TaskFigures | None, read: Scores | None
 ) -> dict[str, Any]:
     found: dict[str, Any] = _standard_error(run, task, score, read)
-    interval, factor = _interval(score, figures)
+    interval, factor = _interval(run, task, score, figures)
     if interval is not None and not math.isnan(interval.low):
         found["confidence_interval"] = {
             "lower": interval.low * factor,
@@ -142,7 +143,7 @@ def _standard_error(run: RunFolder, task: str, score: Score, read: Scores | None
 
     The harness also takes an error of a mean for metrics that are none: those are left out.
     """
-    if read is not None and _is_of(score, read):
+    if read is not None and _is_of(run, task, score, read):
         from lmms_eval.api.metrics import clustered_stderr
 
         known = [
@@ -169,37 +170,60 @@ def _error(value: Any, method: str) -> dict[str, Any]:
     return {"standard_error": {"value": float(value), "method": method}}
 
 
-def _is_of(score: Score, read: Scores) -> bool:
+def shifted_metric(run: RunFolder, task: str, metric: str) -> str:
+    """The metric of a shifted task that the statistics are of, ``pope_accuracy`` for instance.
+
+    Other metrics of the task may have the same values by chance, but not the same interval.
+
+    Args:
+        run: the setting.
+        task: one of its tasks, shifted or not.
+        metric: what the statistics say; ``verdict`` is of the one that the task names, or the
+            first.
+    """
+    metric = metric.removesuffix(" (lower is better)")
+    config = run.results["configs"][task]
+    if metric != "verdict" or not is_shifted(config):
+        return metric
+    known = (run.results["results"].get(task) or {}).keys()
+    first = (k.split(",")[0] for k in known if k.split(",")[0].endswith(f"_{ORIGINAL}"))
+    named = config["metadata"]["shift"].get("verdict")
+    return str(named or next(first, metric).removesuffix(f"_{ORIGINAL}"))
+
+
+def _is_of(run: RunFolder, task: str, score: Score, read: Scores) -> bool:
     """Whether a score may be the mean of what was read; their values decide."""
-    name = read.metric.removesuffix(" (lower is better)")
-    is_mean = score.metric.name in (name, f"{name}_mean")
-    shifted = read.original is not None and score.metric.name.endswith("_mean")
-    return score.filter == "none" and (is_mean or shifted)
+    name = shifted_metric(run, task, read.metric)
+    return score.filter == "none" and score.metric.name in (name, f"{name}_mean")
 
 
-def _interval(score: Score, figures: TaskFigures | None) -> tuple[Interval | None, float]:
+def _interval(
+    run: RunFolder, task: str, score: Score, figures: TaskFigures | None
+) -> tuple[Interval | None, float]:
     """The interval that belongs to a score: by its name, and only if the values agree."""
     if figures is None or score.filter != "none":
         return None, 1.0
-    for interval in _candidates(score.metric.name, figures):
+    metric = shifted_metric(run, task, figures.metric)
+    is_shift = is_shifted(run.results["configs"][task])
+    for interval in _candidates(score.metric.name, metric, is_shift, figures):
         factor = factor_of(score.value, interval.value)
         if factor is not None:
             return interval, factor
     return None, 1.0
 
 
-def _candidates(name: str, figures: TaskFigures) -> Iterator[Interval]:
-    metric = figures.metric.removesuffix(" (lower is better)")
-    if name == metric or name.endswith("_mean"):
+def _candidates(name: str, metric: str, is_shift: bool, figures: TaskFigures) -> Iterator[Interval]:
+    if name in (metric, f"{metric}_mean"):
         yield figures.score
     if name in figures.extra:
         yield figures.extra[name]
-    if name.endswith("_original") and "original" in figures.extra:
-        yield figures.extra["original"]
+    if name == f"{metric}_{ORIGINAL}" and ORIGINAL in figures.extra:
+        yield figures.extra[ORIGINAL]
     if figures.places is None:
         return
     for part in ("std", "range", "worst"):
-        if name.endswith(f"_{part}"):
+        # Probes name them after the places: cell_std, shift_range.
+        if name == f"{metric}_{part}" or (name.endswith(f"_{part}") and not is_shift):
             yield getattr(figures.places, part)
 
 

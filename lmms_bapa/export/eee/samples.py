@@ -11,7 +11,7 @@ from typing import Any
 from lmms_bapa.export.eee.identity import Identity
 from lmms_bapa.export.eee.metrics import is_probe
 from lmms_bapa.export.eee.public import details, readable
-from lmms_bapa.export.eee.results import TaskScores, factor_of
+from lmms_bapa.export.eee.results import TaskScores, factor_of, shifted_metric
 from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.results.scores import Scores
 from lmms_bapa.shift.spec import ORIGINAL
@@ -75,8 +75,9 @@ def rows(
     config = run.results["configs"][task]
     filters = config.get("filter_list") or [{}]
     name = str(filters[0].get("name", "none"))
-    result_ids = _result_ids(samples, found, read)
+    result_ids = _result_ids(run, task, samples, found, read)
     hashes = {sample.line.get("doc_hash") for sample in samples}
+    setting = run.label  # reads all options: once, not for each of many samples
     right = 0.0 if read.metric.endswith(_LOWER) else 1.0
     for sample in samples:
         if math.isnan(sample.score):
@@ -103,7 +104,7 @@ def rows(
                 }
             ],
             "evaluation": {"score": sample.score, "is_correct": sample.score == right},
-            "metadata": _metadata(run, sample, hashes),
+            "metadata": _metadata(setting, sample, hashes),
         }
         if result := result_ids[sample.placement == ORIGINAL]:
             row["evaluation_result_id"] = result
@@ -111,24 +112,24 @@ def rows(
         yield json.dumps(row, ensure_ascii=True, allow_nan=False, sort_keys=True)
 
 
-def _metadata(run: RunFolder, sample: Sample, hashes: set[Any]) -> dict[str, str]:
+def _metadata(setting: str, sample: Sample, hashes: set[Any]) -> dict[str, str]:
     line = sample.line
     about = {key: line[key] for key in _ABOUT if line.get(key) is not None}
     if len(hashes) > 1:  # the harness gives some tasks one and the same for all documents
         about["doc_hash"] = line.get("doc_hash")
     if sample.placement is not None:
         about |= {"placement": sample.placement, "document": line["flip_rate"]["document"]}
-    return details(setting=run.label, **about)
+    return details(setting=setting, **about)
 
 
 def _result_ids(
-    samples: Sequence[Sample], found: TaskScores, read: Scores
+    run: RunFolder, task: str, samples: Sequence[Sample], found: TaskScores, read: Scores
 ) -> dict[bool, str | None]:
     """Which result the scores of the samples make up, for the originals of a shift and the rest.
 
     By the metric's name, and only if their mean is that result.
     """
-    metric = read.metric.removesuffix(_LOWER)
+    metric = shifted_metric(run, task, read.metric)
     ids: dict[bool, str | None] = {}
     for original in (False, True):
         part = [s.score for s in samples if (s.placement == ORIGINAL) == original]
@@ -139,7 +140,7 @@ def _result_ids(
             (
                 score.id
                 for score in found.scores
-                if (score.metric.name.endswith(ending) or score.metric.name == metric)
+                if score.metric.name in (metric, f"{metric}{ending}")
                 and score.filter == "none"
                 and factor_of(score.value, mean) is not None
             ),

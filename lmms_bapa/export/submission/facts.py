@@ -21,7 +21,7 @@ ABOUT = "about.json"
 
 def model_and_setting(source: Source, run: RunFolder) -> str:
     """What to call the model in a file: with an intervention, by its name and the setting."""
-    return source.model if run.label == OFF else f"{source.model}+{run.label}"
+    return source.model_name if run.label == OFF else f"{source.model_name}+{run.label}"
 
 
 def check_complete(run: RunFolder, task: str, partial: bool) -> None:
@@ -68,7 +68,7 @@ def about_file(
     own = "not " if interventions else ""
     versions = run.results.get("versions") or {}
     content = {
-        "model": source.model,
+        "model": source.model_name,
         "setting": run.label,
         "intervention": phrase(interventions),
         "note": f"what is scored of these files is {own}the model's own score",
