@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from safetensors.torch import load_file, save_file
 
 from lmms_bapa.embedded import embedded_path
@@ -124,6 +126,8 @@ def test_cut_off_weights_are_one_line(tmp_path: Path) -> None:
 def test_attention_from_the_hub_is_code_too(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"own/flash: is code from the hub"):
         load("micro-llava", attn_implementation="own/flash")
+    if Version(transformers.__version__).major < 5:  # which pass it over in a config.json
+        return
     folder = micro_llava(tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"attn_implementation": "own/flash"}))

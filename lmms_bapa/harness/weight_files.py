@@ -95,7 +95,7 @@ def no_safetensors(options: LoadOptions, error: Exception) -> UsageError:
     if isinstance(error, OSError) and "cannot be loaded with `safetensors`" in str(error):
         return UsageError(f"pretrained={options.pretrained}: has no safetensors: {_CONVERT}")
     said = reason(error)
-    if "ignore_mismatched_sizes" in said:
+    if "ignore_mismatched_sizes" in str(error) or "size mismatch" in str(error):
         said = "weights of another shape than its config.json says"
     return UsageError(f"pretrained={options.pretrained}: cannot be loaded ({said})")
 
