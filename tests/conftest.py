@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 # Tests never reach for a network, even where there is one.
@@ -11,11 +12,21 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 import pytest
 import torch
+from loguru import logger
 
 from .tiny import TINY, Tiny
 
 # Small models are fastest on one thread, and sums then come out alike on every machine.
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What is warned of."""
+    lines: list[str] = []
+    handler = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
+    yield lines
+    logger.remove(handler)
 
 
 @pytest.fixture(scope="module", params=["llava", "qwen2_5_vl"])

@@ -6,12 +6,10 @@ import math
 import statistics
 from argparse import Namespace
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from lmms_eval.tasks.pope import utils as pope
-from loguru import logger
 
 from lmms_bapa.harness.shift_metrics import Figure, figures, records
 from lmms_bapa.metrics.placements import Placed
@@ -44,14 +42,6 @@ BASE = {
 
 def nowhere(placement: str) -> Namespace:
     return Namespace(output_path=f"out/{placement}")
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    lines: list[str] = []
-    handler = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
-    yield lines
-    logger.remove(handler)
 
 
 def collected(spec: ShiftSpec = SPEC) -> dict[str, list[Any]]:

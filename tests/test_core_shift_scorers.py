@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from loguru import logger
 
 from lmms_bapa.harness.shift_metrics import figures
 from lmms_bapa.metrics.placements import Placed
@@ -24,14 +23,6 @@ OVER = ("mean", "worst", "range", "std")
 
 def arguments(placement: str) -> Namespace:
     return Namespace(output_path=f"out/{placement}")
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    lines: list[str] = []
-    handler = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
-    yield lines
-    logger.remove(handler)
 
 
 def of(scorer: Callable[..., Any], name: str = "points") -> dict[str, Callable[..., Any]]:

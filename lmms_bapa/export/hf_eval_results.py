@@ -15,8 +15,8 @@ from lmms_bapa.export.base import Exporter, ExportFile
 from lmms_bapa.export.hub import (
     check_whole,
     circumstances,
+    config_of,
     data_set,
-    is_shifted,
     main_value,
 )
 from lmms_bapa.export.naming import STOCK, check_note, phrase
@@ -25,6 +25,7 @@ from lmms_bapa.export.source import Source, folder_name
 from lmms_bapa.export.tables import run_with
 from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.results.moment import moment
+from lmms_bapa.shift.spec import is_shifted
 
 _NOT_CHECKED = (
     "Not checked, since nothing is fetched: whether the data sets are registered as benchmarks on "
@@ -111,7 +112,7 @@ class HfEvalResults(Exporter):
         value = main_value(run, task, self.metric)
         told = [] if note else [f"{STOCK}, no intervention"]
         told += [note] if note else []
-        if is_shifted(run, task):
+        if is_shifted(config_of(run, task)):
             told.append("of the unshifted pictures of a task that also shifts them")
         told.append(f"lmms-eval task {task}, metric {value.metric}, value as lmms-eval gave it")
         return {

@@ -15,7 +15,7 @@ from lmms_bapa.export.source import Source
 from lmms_bapa.metrics.placements import is_number
 from lmms_bapa.resources import folder
 from lmms_bapa.results.folders import RunFolder
-from lmms_bapa.shift.spec import ORIGINAL
+from lmms_bapa.shift.spec import ORIGINAL, is_shifted
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -57,18 +57,12 @@ def config_of(run: RunFolder, task: str) -> Mapping[str, Any]:
     return config
 
 
-def is_shifted(run: RunFolder, task: str) -> bool:
-    """Whether the pictures of a benchmark were shown at other places."""
-    metadata = config_of(run, task).get("metadata")
-    return isinstance(metadata, Mapping) and "shift" in metadata
-
-
 def data_set(run: RunFolder, task: str) -> DataSet | None:
     """The data set of the hub; None for a task that has none, or is our own."""
     config = config_of(run, task)
     path = str(config.get("dataset_path") or "")
     is_own = any(f.stem == task for f in folder("tasks").rglob("*.yaml"))
-    if not _HUB_ID.fullmatch(path) or (is_own and not is_shifted(run, task)):
+    if not _HUB_ID.fullmatch(path) or (is_own and not is_shifted(config)):
         return None
     options = config.get("dataset_kwargs")
     revision = str((options if isinstance(options, Mapping) else {}).get("revision") or "")
@@ -115,7 +109,7 @@ def main_value(run: RunFolder, task: str, wanted: str | None = None) -> Value:
     """
     found = _values(run, task)
     why = ""
-    if is_shifted(run, task):
+    if is_shifted(config_of(run, task)):
         found = {k: v for k, v in found.items() if k.split(",")[0].endswith(f"_{ORIGINAL}")}
         why = " (of a shifted task, only that of the unshifted pictures)"
     known = ", ".join(key.removesuffix(",none") for key in found) or "none"

@@ -15,7 +15,7 @@ from lmms_bapa.errors import UsageError
 from lmms_bapa.export.base import Exporter, ExportFile
 from lmms_bapa.export.card_code import command, not_in_python, python_example
 from lmms_bapa.export.card_tables import intervals, task_part, tests
-from lmms_bapa.export.hub import circumstances, config_of, data_set, is_shifted
+from lmms_bapa.export.hub import circumstances, config_of, data_set
 from lmms_bapa.export.naming import is_folder, phrase, short, short_model
 from lmms_bapa.export.registry import register
 from lmms_bapa.export.source import Source, folder_name
@@ -32,6 +32,7 @@ from lmms_bapa.export.tables import (
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.results.moment import moment
+from lmms_bapa.shift.spec import is_shifted
 
 _KIND = "image-text-to-text"
 
@@ -148,7 +149,7 @@ def _results(source: Source, label: str, active: Sequence[Intervention]) -> Iter
         if run is None:
             continue
         figures = source.figures(run, task)
-        found = None if is_shifted(run, task) else data_set(run, task)
+        found = None if is_shifted(config_of(run, task)) else data_set(run, task)
         kind, config = (found.id, found.config) if found else (task, None)
         split = _split_of(config_of(run, task))
         if taken.setdefault((kind, config, split), task) != task:

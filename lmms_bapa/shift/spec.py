@@ -86,3 +86,9 @@ def read_spec(given: Mapping[str, Any]) -> ShiftSpec:
     except ValidationError as error:
         model = LAYOUTS[name] if error.title == LAYOUTS[name].__name__ else ShiftSpec
         raise UsageError(f"shift.{one_line(error, model)}") from error
+
+
+def is_shifted(config: Mapping[str, Any]) -> bool:
+    """Whether a task, by its configuration in the results, is a position-shifted one."""
+    metadata = config.get("metadata")
+    return isinstance(metadata, Mapping) and isinstance(metadata.get("shift"), Mapping)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmms_bapa.results.folders import RunFolder
+from lmms_bapa.shift.spec import is_shifted
 
 OURS, HARNESS = "lmms-bapa", "lmms-eval"
 _SHARE = (0.0, 1.0)
@@ -108,12 +109,6 @@ def is_probe(config: Mapping[str, Any]) -> bool:
     return "paper_accuracy" in named or (
         isinstance(metadata, Mapping) and bool({"generator", "manifest"} & metadata.keys())
     )
-
-
-def is_shifted(config: Mapping[str, Any]) -> bool:
-    """Whether a task shows the pictures of another one elsewhere."""
-    metadata = config.get("metadata")
-    return isinstance(metadata, Mapping) and isinstance(metadata.get("shift"), Mapping)
 
 
 def _own(config: Mapping[str, Any], name: str) -> tuple[tuple[float, float] | None, bool]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lmms_bapa.export.eee.identity import Identity
-from lmms_bapa.export.eee.metrics import HARNESS, OURS, is_probe, is_shifted
+from lmms_bapa.export.eee.metrics import HARNESS, OURS, is_probe
 from lmms_bapa.export.eee.public import details, public
 from lmms_bapa.export.source import Source
 from lmms_bapa.harness.options import LoadOptions, option_names
@@ -16,6 +16,7 @@ from lmms_bapa.harness.presets import preset_names
 from lmms_bapa.harness.requests import generation_settings
 from lmms_bapa.provenance.manifest import Manifest
 from lmms_bapa.results.folders import RunFolder
+from lmms_bapa.shift.spec import is_shifted
 
 VERSION = "0.3.0"
 # Names of readers of local files, which the harness also takes for a data set.

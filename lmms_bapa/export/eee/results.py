@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lmms_bapa.export.eee.metrics import Metric, is_own_chance, is_shifted, metric_of
+from lmms_bapa.export.eee.metrics import Metric, is_own_chance, metric_of
 from lmms_bapa.export.eee.public import as_text
 from lmms_bapa.metrics.placements import is_number
 from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.results.scores import Scores
-from lmms_bapa.shift.spec import ORIGINAL
+from lmms_bapa.shift.spec import ORIGINAL, is_shifted
 from lmms_bapa.statistics.bootstrap import RESAMPLES
 from lmms_bapa.statistics.figures import Interval, TaskFigures
 

@@ -33,6 +33,7 @@ from lmms_bapa.export.submission.harness_files import (
     submission_metric,
 )
 from lmms_bapa.results.folders import RunFolder
+from lmms_bapa.shift.spec import is_shifted
 
 
 class Submission(Exporter):
@@ -71,7 +72,7 @@ class Submission(Exporter):
             if any(fnmatch(task, pattern) for pattern in self.tasks)
             and submission_metric(run.results["configs"][task])
         ]
-        shifted = {task for run, task in fitting if _is_shifted(run, task)}
+        shifted = {task for run, task in fitting if is_shifted(run.results["configs"][task])}
         told = (
             f"{', '.join(sorted(shifted))}: asks each question with its picture at several places, "
             "which no server takes: run the task that it is made from"
@@ -130,11 +131,6 @@ class Submission(Exporter):
 
 def _metric(run: RunFolder, task: str) -> str:
     return submission_metric(run.results["configs"][task]) or ""
-
-
-def _is_shifted(run: RunFolder, task: str) -> bool:
-    metadata = run.results["configs"][task].get("metadata")
-    return isinstance(metadata, Mapping) and "shift" in metadata
 
 
 def _include(source: Source) -> Path | None:
