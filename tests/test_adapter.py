@@ -104,7 +104,7 @@ def test_a_live_model_says_its_settings_in_its_text() -> None:
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> HFBapa:
     """The embedded weights as if they were anybody's checkpoint: no limits on the questions."""
-    monkeypatch.setattr("lmms_bapa.harness.adapter.EMBEDDED", {})
+    monkeypatch.setattr("lmms_bapa.harness.asking.EMBEDDED", {})
     return adapter(batch_size=4, bapa=True)
 
 

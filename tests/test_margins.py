@@ -92,7 +92,7 @@ def test_several_spellings_add_up() -> None:
 
 
 def test_there_is_none_without_greedy_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lmms_bapa.harness.adapter.EMBEDDED", {})
+    monkeypatch.setattr("lmms_bapa.harness.asking.EMBEDDED", {})
     model = adapter(batch_size=2)
     for generation in (
         {"max_new_tokens": 2, "temperature": 0.7},

@@ -23,7 +23,8 @@ from .checkpoints import ALL, SAVED
 from .harness_runs import requests_for
 from .picture_questions import picture
 
-NAMED = [name for name in presets.preset_names() if name != "hf_bapa"]
+GENERAL = ("hf_bapa", "vllm_bapa")
+NAMED = [name for name in presets.preset_names() if name not in GENERAL]
 MAIN = ["llava", "llava_next", "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5"]
 MAIN += ["internvl", "gemma3", "gemma3n", "gemma4", "smolvlm", "idefics3", "paligemma"]
 MAIN += ["mistral3", "glm4v"]

@@ -13,7 +13,7 @@ from .picture_questions import picture
 def test_a_journal_is_asked_first_and_told_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lmms_bapa.harness.adapter.EMBEDDED", {})
+    monkeypatch.setattr("lmms_bapa.harness.asking.EMBEDDED", {})
     model = adapter(batch_size=4)
     docs = [{"images": [picture(n % 6)] * (n % 3), "text": f"red star {n}"} for n in range(11)]
     want = model.generate_until(requests_for(model, docs))

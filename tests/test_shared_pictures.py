@@ -110,7 +110,7 @@ def test_a_family_without_a_row_is_encoded_by_generate(monkeypatch: pytest.Monke
 
 
 def test_replies_do_not_depend_on_who_shares_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lmms_bapa.harness.adapter.EMBEDDED", {})
+    monkeypatch.setattr("lmms_bapa.harness.asking.EMBEDDED", {})
     model = adapter(batch_size=8)
     texts = ["red star", "blue cup", "red star blue", "key"]
     docs = [{"images": [p], "text": t} for p in (A, B) for t in texts]

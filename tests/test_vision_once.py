@@ -62,7 +62,7 @@ def questions(rows: list[list[int]], shown: Callable[[int], Image.Image]) -> lis
 @pytest.fixture
 def embedded(monkeypatch: pytest.MonkeyPatch) -> Subject:
     """The embedded weights as if they were anybody's checkpoint: no limits on the questions."""
-    monkeypatch.setattr("lmms_bapa.harness.adapter.EMBEDDED", {})
+    monkeypatch.setattr("lmms_bapa.harness.asking.EMBEDDED", {})
     texts = ["red star", "blue cup", "red star blue", "key"]
     docs = [doc | {"text": texts[n % 4]} for n, doc in enumerate(questions(ROWS, picture))]
     return Subject(adapter(), docs, ROWS)

@@ -5,61 +5,51 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from lmms_eval import utils
-from lmms_eval.api.instance import GenerationResult, Instance
-from lmms_eval.api.model import lmms
+from lmms_eval.api.instance import GenerationResult
 from loguru import logger
-from tqdm import tqdm
 
 from lmms_bapa import __version__
-from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.errors import UsageError
-from lmms_bapa.harness import probe_limits
 from lmms_bapa.harness.answering import answer
-from lmms_bapa.harness.arguments import check_model_arguments, model_arguments
+from lmms_bapa.harness.asking import AskingAdapter, failed
 from lmms_bapa.harness.failure import visible_failures
+from lmms_bapa.harness.live import Loaded
 from lmms_bapa.harness.loading import (
+    check_config,
     choose_device,
     load_model,
+    locate,
     steering_options,
     steering_row,
 )
 from lmms_bapa.harness.margins import YesNo
-from lmms_bapa.harness.options import describe, parse_options
+from lmms_bapa.harness.options import LoadOptions, describe, parse_options
 from lmms_bapa.harness.preparation import Part, Preparation
-from lmms_bapa.harness.preset import Preset
-from lmms_bapa.harness.reply import clean
 from lmms_bapa.harness.spill import Spill
 from lmms_bapa.harness.vision_once import VisionOnce
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.steering import Steering, image_token_id, intervene
 
 
-class HFBapa(lmms):  # type: ignore[misc]
+class HFBapa(AskingAdapter):
     """Batched greedy generation with left padding, on a CPU or an accelerator.
 
     See :mod:`lmms_bapa.harness.options` for its ``model_args``.
 
     Attributes:
-        keep_loaded: the harness unloads a model after one evaluation; True keeps it for the next.
-        journal: remembers answers, for a run that goes on after it was killed: what its
-            ``recall(batch)`` returns is not asked again (None: unknown), and each new answer goes
-            to ``record(batch, replies)``. A batch is a list of the harness's request arguments.
         pictures: what :meth:`keep_pictures` returned, while it is in force.
     """
 
-    is_simple = False
-    preset: ClassVar[Preset] = Preset()
+    backend = "transformers"
+    options: LoadOptions
 
     def __init__(self, max_batch_size: Any = None, **model_args: Any) -> None:
         super().__init__()
         del max_batch_size  # the harness always passes it
-        self.keep_loaded = False
-        self.journal: Any = None
         self.pictures: VisionOnce | None = None
         with visible_failures():
             options = parse_options(model_args, self.preset.model_args)
@@ -89,20 +79,9 @@ class HFBapa(lmms):  # type: ignore[misc]
             self.steer(*options.interventions)
 
     @classmethod
-    def create_from_arg_string(
-        cls, arg_string: str, additional_config: dict[str, Any] | None = None
-    ) -> HFBapa:
-        """Called by the harness's command line with ``--model_args`` and its own options."""
-        with visible_failures():
-            check_model_arguments(arg_string, cls.preset, additional_config or {})
-        return cls(**model_arguments(arg_string, additional_config or {}))
-
-    def __repr__(self) -> str:
-        # The harness's response cache takes a live model by its text.
-        return (
-            f"{type(self).__name__}({self.options.pretrained}, {describe(self.interventions)}, "
-            f"lmms-bapa {__version__})"
-        )
+    def check_checkpoint(cls, options: Any) -> None:
+        """See the base class."""
+        check_config(options, cls.preset, locate(options.pretrained))
 
     @property
     def interventions(self) -> tuple[Intervention, ...]:
@@ -118,6 +97,14 @@ class HFBapa(lmms):  # type: ignore[misc]
                 f"lmms-bapa {__version__}: {self.options.pretrained} ({kind}, {dtype}, "
                 f"{self.device}, batch {self.options.batch_size}): {describe(interventions)}"
             )
+
+    def check(self, *interventions: Intervention) -> None:
+        """See the base class."""
+        kept = self.interventions
+        try:
+            self._attach(interventions)
+        finally:
+            self._attach(kept)
 
     def _attach(self, interventions: Sequence[Intervention]) -> None:
         self.steering.remove()
@@ -175,64 +162,30 @@ class HFBapa(lmms):  # type: ignore[misc]
             self.steering.interventions = interventions
             super().clean()
 
+    def facts(self) -> Loaded:
+        """See the base class."""
+        config = self.model.config
+        template = getattr(self.processor, "chat_template", None)
+        template = template or getattr(self.tokenizer, "chat_template", None)
+        return Loaded(
+            model_type=config.model_type,
+            dtype=str(self.model.dtype).removeprefix("torch."),
+            device=str(self.device),
+            attn_implementation=getattr(config, "_attn_implementation", None),
+            threads=torch.get_num_threads() if self.device.type == "cpu" else None,
+            chat_template=template if isinstance(template, str) else None,
+            peft=self.options.peft,
+        )
+
     @property
     def device(self) -> torch.device:
         """Where inputs go."""
         return self._device
 
-    @property
-    def batch_size(self) -> int:
-        """Questions per forward pass."""
-        return self.options.batch_size
-
-    @property
-    def tokenizer(self) -> Any:
-        """The checkpoint's tokenizer."""
-        return self.processor.tokenizer
-
-    def generate_until(self, requests: Sequence[Instance]) -> list[GenerationResult]:
-        """Answers every request, in the order given.
-
-        Raises:
-            UsageError: a question that the model cannot be asked.
-            RuntimeError: generation failed; an error is never an empty answer.
-        """
-        with visible_failures():
-            if self.options.pretrained in EMBEDDED:
-                probe_limits.check(
-                    self.options.pretrained, self.tokenizer, requests, self.task_dict
-                )
-            order = utils.Collator(
-                [request.args for request in requests],
-                sort_fn=lambda args: (args[4], args[3]),  # a task's documents in their own order
-                group_fn=lambda args: args[2],  # one set of generation arguments a batch
-                grouping=True,
-            )
-            batches = list(order.get_batched(n=self.batch_size, batch_fn=None))
-            replies: list[GenerationResult] = []
-            dirty = 0
-            with tqdm(total=len(requests), desc="Answering", disable=self.rank != 0) as bar:
-                for batch in self._answered(batches):
-                    dirty += clean(batch)
-                    replies += batch
-                    bar.update(len(batch))
-            if dirty:
-                logger.warning(f"control characters were taken off {dirty} replies")
-            ordered: list[GenerationResult] = order.get_original(replies)
-            return ordered
-
-    def _answered(self, batches: Sequence[list[Any]]) -> Iterator[list[GenerationResult]]:
-        journal = self.journal
-        known = [None if journal is None else journal.recall(batch) for batch in batches]
-        unknown = [batch for batch, found in zip(batches, known, strict=True) if found is None]
-        prepared = self._preparation.ahead(unknown, self.task_dict)
-        for found in known:
-            if found is None:
-                batch, parts = next(prepared)
-                found = self._answer(batch, parts)
-                if journal is not None:
-                    journal.record(batch, found)
-            yield found
+    def ask(self, batches: Sequence[list[Any]]) -> Iterator[list[GenerationResult]]:
+        """See the base class."""
+        for batch, parts in self._preparation.ahead(batches, self.task_dict):
+            yield self._answer(batch, parts)
 
     def _answer(self, batch: list[Any], parts: list[Part]) -> list[GenerationResult]:
         replies: dict[int, GenerationResult] = {}
@@ -250,21 +203,6 @@ class HFBapa(lmms):  # type: ignore[misc]
             except UsageError:
                 raise
             except Exception as error:
-                ids = [batch[i][3] for i in part.rows]
-                raise RuntimeError(
-                    f"generation failed on {batch[0][4]}, documents {ids[0]} to {ids[-1]}: {error}"
-                ) from error
+                raise failed(batch, part.rows, error) from error
             replies |= dict(zip(part.rows, answers, strict=True))
         return [replies[i] for i in range(len(batch))]
-
-    def loglikelihood(self, requests: Sequence[Instance]) -> NoReturn:
-        """Not offered: the harness gives chat adapters generation tasks only."""
-        del requests
-        with visible_failures():
-            raise UsageError("tasks scored by log-likelihood need a simple adapter of the harness")
-
-    def generate_until_multi_round(self, requests: Sequence[Instance]) -> NoReturn:
-        """Not offered yet."""
-        del requests
-        with visible_failures():
-            raise UsageError("multi-round tasks are not supported: choose a single-round task")

@@ -8,7 +8,7 @@ from typing import Any
 from lmms_eval.utils import _smart_comma_split, handle_arg_string
 
 from lmms_bapa.errors import UsageError
-from lmms_bapa.harness.options import parse_options
+from lmms_bapa.harness.backends import parse_for
 from lmms_bapa.harness.preset import Preset
 
 _SHOWN = 80
@@ -69,8 +69,8 @@ def check_model_arguments(text: str, preset: Preset, options: Mapping[str, Any])
         options: see :func:`model_arguments`.
 
     Raises:
-        UsageError: see :func:`model_arguments` and :func:`parse_options`.
+        UsageError: see :func:`model_arguments` and :func:`lmms_bapa.harness.backends.parse_for`.
     """
-    parse_options(parse_arguments(text, "model_args"), preset.model_args)  # what was typed there
+    parse_for(preset, parse_arguments(text, "model_args"))  # what was typed there
     known = {key: value for key, value in options.items() if key != "max_batch_size"}
-    parse_options(model_arguments(text, known), preset.model_args)
+    parse_for(preset, model_arguments(text, known))

@@ -21,6 +21,7 @@ from yaml import YAMLError
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.arguments import check_model_arguments, parse_arguments
+from lmms_bapa.harness.backends import require_backend
 from lmms_bapa.harness.generation import check_generation
 from lmms_bapa.harness.preset import load_preset
 from lmms_bapa.harness.presets import preset_names, preset_path
@@ -79,7 +80,7 @@ def check_options(given: Namespace) -> None:
     preset = load_preset(preset_path(given.model))
     own = {"batch_size": given.batch_size, "device": given.device}
     check_model_arguments(given.model_args or "", preset, own)
-    check_generation(given.gen_kwargs or "")
+    check_generation(given.gen_kwargs or "", preset.backend)
     _check_numbers(given)
     _check_texts(given)
     for folder in [given.include_path] if isinstance(given.include_path, str) else []:
@@ -89,6 +90,7 @@ def check_options(given: Namespace) -> None:
         raise UsageError("--log_samples has no effect without --output_path: add --output_path DIR")
     if given.output_path:
         _check_output(str(given.output_path))
+    require_backend(preset)
 
 
 def _check_numbers(given: Namespace) -> None:

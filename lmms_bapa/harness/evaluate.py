@@ -17,7 +17,8 @@ from lmms_eval.loggers import EvaluationTracker
 from lmms_eval.tasks import TaskManager
 from lmms_eval.utils import get_datetime_str
 
-from lmms_bapa.harness.adapter import HFBapa
+from lmms_bapa.harness.backends import CHECKPOINT
+from lmms_bapa.harness.live import LiveAdapter
 from lmms_bapa.harness.options import build_interventions
 
 
@@ -53,7 +54,7 @@ class NotSaved(OSError):
 
 
 def evaluate_setting(
-    adapter: HFBapa,
+    adapter: LiveAdapter,
     options: Mapping[str, Any],
     tasks: Sequence[str],
     manager: TaskManager,
@@ -75,7 +76,7 @@ def evaluate_setting(
         manager: the harness's task manager.
         output: folder for the results JSON, the sample logs and what tasks write themselves.
         limit: questions per task, or a share of them below 1, or None for all.
-        loading: the other ``model_args``, as typed; default: ``pretrained`` alone.
+        loading: the other ``model_args``, as typed; default: the checkpoint alone.
         gen_kwargs: generation arguments that replace the tasks', in the harness's notation.
 
     Returns:
@@ -85,7 +86,8 @@ def evaluate_setting(
         NotSaved: the harness could not save something.
     """
     adapter.steer(*build_interventions(options))
-    shared = {"pretrained": adapter.options.pretrained} if loading is None else loading
+    checkpoint = {CHECKPOINT[adapter.backend]: adapter.options.pretrained}
+    shared = checkpoint if loading is None else loading
     text = model_args_text({**shared, **options})
     name = type(adapter).__name__
     arguments = _command_line(
@@ -99,7 +101,9 @@ def evaluate_setting(
     )
     tracker = EvaluationTracker(output_path=str(output))
     date = get_datetime_str().replace(":", "-")
-    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    # An engine in this process sets torch.distributed up for itself alone.
+    is_set_up = torch.distributed.is_available() and torch.distributed.is_initialized()
+    several = is_set_up and adapter.world_size > 1
     results: dict[str, Any] | None = simple_evaluate(
         model=adapter,
         model_args=text,

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.arguments import parse_arguments
+from lmms_bapa.harness.preset import Backend
 from lmms_bapa.harness.requests import GENERATION_KEYS
+from lmms_bapa.harness.vllm.sampling import check_settings, known_keys
 from lmms_bapa.validation import nearest, one_line
 
 # What changes the form of the output, or speaks of the configuration itself.
@@ -37,7 +39,7 @@ class _Typed(BaseModel):
     no_repeat_ngram_size: int | None = Field(default=None, ge=0)
 
 
-def check_generation(text: str) -> dict[str, Any]:
+def check_generation(text: str, backend: Backend = "transformers") -> dict[str, Any]:
     """Reads ``--gen_kwargs``.
 
     Tasks of the harness ask for things that only other adapters know, and these are passed over;
@@ -45,12 +47,14 @@ def check_generation(text: str) -> dict[str, Any]:
 
     Args:
         text: ``key=value,key=value``.
+        backend: what runs the model.
 
     Raises:
         UsageError: another form, an argument that has no effect here, or a value out of range.
     """
     given = parse_arguments(text, "gen_kwargs")
-    known = sorted({*GENERATION_KEYS, "until"} - _NOT_OPTIONS)
+    keys = known_keys() if backend == "vllm" else GENERATION_KEYS - _NOT_OPTIONS
+    known = sorted({*keys, "until"})
     for key in given:
         if key not in known:
             raise UsageError(
@@ -65,4 +69,6 @@ def check_generation(text: str) -> dict[str, Any]:
         if not settings.do_sample:
             raise UsageError("--gen_kwargs do_sample=false: a temperature above 0 samples")
         raise UsageError("--gen_kwargs do_sample=true: samples at a temperature only: add one")
+    if backend == "vllm":
+        check_settings(given, is_sampling)
     return given

@@ -15,6 +15,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 
 from lmms_bapa.embedded import EMBEDDED, embedded_path
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.checkpoint import Checkpoint
 from lmms_bapa.harness.options import LoadOptions
 from lmms_bapa.harness.preset import Preset
 from lmms_bapa.harness.processing import load_processor
@@ -29,8 +30,12 @@ from lmms_bapa.steering import Architecture, anatomy, check_family, with_options
 from lmms_bapa.validation import reason
 
 
-def locate(pretrained: str) -> str:
+def locate(pretrained: str, option: str = "pretrained") -> str:
     """Resolves the name of an embedded model, a folder or a hub id.
+
+    Args:
+        pretrained: as typed.
+        option: behind which of the ``model_args``, for messages.
 
     Raises:
         UsageError: a folder that is not there, or a misspelt embedded model.
@@ -41,16 +46,16 @@ def locate(pretrained: str) -> str:
     path = Path(pretrained).expanduser()
     if os.path.isdir(path):
         if not (path / "config.json").is_file():
-            raise UsageError(f"pretrained={pretrained}: no config.json in that folder")
+            raise UsageError(f"{option}={pretrained}: no config.json in that folder")
         return str(path)
     looks_local = pretrained.startswith((".", "/", "~")) or pretrained.count("/") > 1
     if looks_local or os.path.isfile(path):
-        raise UsageError(f"pretrained={pretrained}: no such folder; give a folder with config.json")
+        raise UsageError(f"{option}={pretrained}: no such folder; give a folder with config.json")
     near = difflib.get_close_matches(pretrained, EMBEDDED, n=1, cutoff=0.6)
     if near or "/" not in pretrained:
         hint = f"did you mean {near[0]}?" if near else f"embedded are {', '.join(EMBEDDED)}"
         raise UsageError(
-            f"pretrained={pretrained}: unknown model: {hint} (a hub id has the form owner/name)"
+            f"{option}={pretrained}: unknown model: {hint} (a hub id has the form owner/name)"
         )
     return pretrained
 
@@ -75,7 +80,7 @@ def choose_device(wanted: str | None) -> torch.device:
     return device
 
 
-def check_config(options: LoadOptions, preset: Preset, source: str) -> Any:
+def check_config(options: Checkpoint, preset: Preset, source: str) -> Any:
     """Loads the configuration alone, and refuses what would fail after a long download.
 
     Raises:
@@ -88,24 +93,23 @@ def check_config(options: LoadOptions, preset: Preset, source: str) -> Any:
         )
     except Exception as error:
         raise UsageError(
-            f"pretrained={options.pretrained}: cannot be loaded from a folder or the hub "
-            f"({reason(error)})"
+            f"{options.named}: cannot be loaded from a folder or the hub ({reason(error)})"
         ) from error
     kind = config.model_type
     if kind not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES and not has_own_code(options, config):
         raise UsageError(
-            f"pretrained={options.pretrained}: {kind} is not an image-text-to-text "
+            f"{options.named}: {kind} is not an image-text-to-text "
             "model; choose a checkpoint that AutoModelForImageTextToText loads"
         )
     if preset.model_types and kind not in preset.model_types:
         raise UsageError(
-            f"pretrained={options.pretrained}: {kind} does not fit this adapter, which is for "
+            f"{options.named}: {kind} does not fit this adapter, which is for "
             f"{', '.join(preset.model_types)}; use --model hf_bapa"
         )
     return config
 
 
-def has_own_code(options: LoadOptions, config: Any) -> bool:
+def has_own_code(options: Checkpoint, config: Any) -> bool:
     """Whether the model is built by code of its own repository."""
     own = getattr(config, "auto_map", None) or {}
     return options.trust_remote_code and "AutoModelForImageTextToText" in own

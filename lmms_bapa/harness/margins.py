@@ -61,10 +61,18 @@ class YesNo:
             Shape (B,), in float32 on the CPU. NaN where neither word can be said; infinite where
             one cannot.
         """
-        yes, no = (
-            torch.logsumexp(scores[:, list(ids)].float(), dim=1) for ids in (self.yes, self.no)
-        )
-        return (yes - no).cpu()
+        return self.margins_of(scores[:, list(self.ids)])
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All of them, those of Yes first."""
+        return self.yes + self.no
+
+    def margins_of(self, own: Tensor) -> Tensor:
+        """The same from the scores of :attr:`ids` alone, shape (B, number of ids)."""
+        own = own.float()
+        yes, no = own[:, : len(self.yes)], own[:, len(self.yes) :]
+        return (torch.logsumexp(yes, dim=1) - torch.logsumexp(no, dim=1)).cpu()
 
 
 def _whole_tokens(tokenizer: Any, word: str) -> set[int]:

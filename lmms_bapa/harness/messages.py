@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -39,6 +39,32 @@ def by_pictures(conversations: Sequence[list[dict[str, Any]]]) -> list[list[int]
     return [part for part in parts if part]
 
 
+def read_conversations(
+    processor: Any, conversations: Sequence[list[dict[str, Any]]]
+) -> tuple[list[list[dict[str, Any]]], list[list[Image.Image]]]:
+    """Conversations as chat templates take them, and the pictures of each.
+
+    Args:
+        processor: the checkpoint's processor.
+        conversations: messages in the harness's format.
+
+    Raises:
+        UsageError: a conversation has a video or a sound, or text that stands for a picture.
+    """
+    asked, pictures = [], []
+    for conversation in conversations:
+        messages = ChatMessages(messages=conversation)
+        images, videos, audios = messages.extract_media()
+        if videos or audios:
+            raise UsageError(
+                "this adapter takes text and still images, the task has video or audio"
+            )
+        pictures.append([as_rgb(image) for image in images])
+        asked.append(messages.to_hf_messages())
+    _check_texts(processor, asked)
+    return asked, pictures
+
+
 def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any:
     """Renders and tokenizes conversations by the checkpoint's own processor.
 
@@ -53,27 +79,53 @@ def encode(processor: Any, conversations: Sequence[list[dict[str, Any]]]) -> Any
         A ``BatchFeature`` of tensors, padded on the left.
 
     Raises:
-        UsageError: a conversation has a video or a sound, or text that stands for a picture; the
-            template leaves pictures out; or the processor refuses the conversation.
+        UsageError: see :func:`read_conversations`; the template leaves pictures out; or the
+            processor refuses the conversation.
     """
-    asked, pictures = [], []
-    for conversation in conversations:
-        messages = ChatMessages(messages=conversation)
-        images, videos, audios = messages.extract_media()
-        if videos or audios:
-            raise UsageError(
-                "this adapter takes text and still images, the task has video or audio"
-            )
-        pictures.append([as_rgb(image) for image in images])
-        asked.append(messages.to_hf_messages())
-    _check_texts(processor, asked)
+    asked, pictures = read_conversations(processor, conversations)
     try:
         return _process(processor, asked, pictures)
     except Exception as error:  # of a template, of a processor, of options that it was given
-        said = f"{type(processor).__name__} refuses a question: {reason(error)}"
-        if not isinstance(error, TemplateError) and _leaves_pictures_out(processor, asked):
-            said = "the chat template leaves pictures out: give one with chat_template=FILE"
-        raise UsageError(said) from error
+        raise refusal(processor, asked, error) from error
+
+
+def refusal(processor: Any, asked: Sequence[list[dict[str, Any]]], error: Exception) -> UsageError:
+    """What to say when a template or a processor refuses a question.
+
+    Args:
+        processor: the checkpoint's processor.
+        asked: conversations as its template takes them.
+        error: what it raised.
+
+    Raises:
+        UsageError: what to say is that the template leaves pictures out.
+    """
+    if not isinstance(error, TemplateError):
+        check_template(processor, asked)
+    return UsageError(f"{type(processor).__name__} refuses a question: {reason(error)}")
+
+
+def text_ids(processor: Any, messages: list[dict[str, Any]]) -> list[int]:
+    """The tokens of a rendered conversation before each picture's tokens take their places.
+
+    Args:
+        processor: the checkpoint's processor.
+        messages: a conversation as its template takes it.
+    """
+    text = _render(processor, messages)
+    coded = processor.tokenizer(
+        text, add_special_tokens=not _has_bos(processor, [text]), truncation=False
+    )
+    return list(coded["input_ids"])
+
+
+def _has_bos(processor: Any, texts: Sequence[str]) -> bool:
+    """Whether the template writes the first token itself: it must not get a second one.
+
+    The processors' own chat calls go by this.
+    """
+    bos = processor.tokenizer.bos_token
+    return bos is not None and all(text.startswith(bos) for text in texts)
 
 
 def _render(processor: Any, messages: list[dict[str, Any]]) -> str:
@@ -90,25 +142,28 @@ def _check_texts(processor: Any, asked: Sequence[list[dict[str, Any]]]) -> None:
             raise UsageError(f"a question's text spells {token} out, which stands for a picture")
 
 
-def _leaves_pictures_out(processor: Any, asked: Sequence[list[dict[str, Any]]]) -> bool:
+def check_template(processor: Any, asked: Sequence[list[dict[str, Any]]]) -> None:
+    """Refuses a chat template that says the same with pictures and without.
+
+    Raises:
+        UsageError: it does.
+    """
+
     def without_pictures(message: dict[str, Any]) -> dict[str, Any]:
         return {**message, "content": [p for p in message["content"] if p["type"] != "image"]}
 
     bare = [[without_pictures(message) for message in row] for row in asked]
-    return any(
-        row != plain and _render(processor, row) == _render(processor, plain)
-        for row, plain in zip(asked, bare, strict=True)
-    )
+    for row, plain in zip(asked, bare, strict=True):
+        if row != plain and _render(processor, row) == _render(processor, plain):
+            raise UsageError(
+                "the chat template leaves pictures out: give one with chat_template=FILE"
+            )
 
 
 def _process(
     processor: Any, asked: Sequence[list[dict[str, Any]]], pictures: Sequence[list[Any]]
 ) -> Any:
     texts = [_render(processor, messages) for messages in asked]
-    # As the processor's own chat call does it: a template that writes the first token itself
-    # must not get a second one.
-    bos = processor.tokenizer.bos_token
-    has_bos = bos is not None and all(text.startswith(bos) for text in texts)
     nested = all(pictures)
     images = pictures if nested else [image for row in pictures for image in row]
     return processor(
@@ -116,16 +171,18 @@ def _process(
         images=images or None,
         padding=True,
         return_tensors="pt",
-        add_special_tokens=not has_bos,
+        add_special_tokens=not _has_bos(processor, texts),
         truncation=False,  # a saved tokenizer may cut prompts off
     )
 
 
-def check_image_tokens(ids: Tensor, conversations: Sequence[Any], image_token: int) -> None:
+def check_image_tokens(
+    ids: Iterable[Tensor], conversations: Sequence[Any], image_token: int
+) -> None:
     """Refuses a batch in which a picture left no trace in the prompt, or text looks like one.
 
     Args:
-        ids: token ids, shape (B, L).
+        ids: token ids, one row a question.
         conversations: the messages of each row.
         image_token: id of the image token.
 
@@ -148,17 +205,16 @@ def check_image_tokens(ids: Tensor, conversations: Sequence[Any], image_token: i
             )
 
 
-def check_length(mask: Tensor, limit: int | None) -> None:
-    """Refuses a batch with a prompt that is longer than the model was made for.
+def check_length(longest: int, limit: int | None) -> None:
+    """Refuses a prompt that is longer than the model was made for.
 
     Args:
-        mask: attention mask, shape (B, L), 1 for tokens that are no padding.
+        longest: tokens of the longest prompt, those of its pictures among them.
         limit: the model's longest sequence, if its configuration names one.
 
     Raises:
         UsageError: a prompt is longer; answers would be nonsense and nothing would say so.
     """
-    longest = int(mask.sum(dim=1).max())
     if limit is not None and longest > limit:
         raise UsageError(
             f"a question has {longest:,} tokens with its pictures, the model's limit is {limit:,}: "

@@ -23,7 +23,7 @@ from lmms_bapa.validation import nearest, one_line
 
 # Processor options that the harness's users type as they are.
 PIXEL_LIMITS = ("min_pixels", "max_pixels")
-_PREFIX = "processor_"
+PREFIX = "processor_"
 
 
 class LoadOptions(BaseModel):
@@ -82,6 +82,11 @@ class LoadOptions(BaseModel):
         return self
 
     @property
+    def named(self) -> str:
+        """The checkpoint as it is typed, for messages."""
+        return f"pretrained={self.pretrained}"
+
+    @property
     def architecture_changes(self) -> dict[str, Any]:
         """Facts about the architecture that the user gave, by the names of the table's fields."""
         facts = {
@@ -111,7 +116,12 @@ def option_names(method: type[Intervention]) -> dict[str, str]:
 
 def known_options() -> list[str]:
     """Every key that ``model_args`` may have."""
-    names = [*LoadOptions.model_fields, *PIXEL_LIMITS]
+    return [*LoadOptions.model_fields, *PIXEL_LIMITS, *intervention_options()]
+
+
+def intervention_options() -> list[str]:
+    """Those of all interventions; they are the same for every back end."""
+    names: list[str] = []
     for method in REGISTRY.values():
         names += option_names(method)
         if method.main is None:
@@ -209,14 +219,14 @@ def parse_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Adap
     """
     known = known_options()
     for key in (*given, *defaults):
-        if key not in known and not key.startswith(_PREFIX):
+        if key not in known and not key.startswith(PREFIX):
             raise UsageError(f"unknown model_args key {key!r}: {nearest(key, known)}")
     merged = {**defaults, **given}
     if "pretrained" not in merged:
         raise UsageError("pretrained is missing: add pretrained=<hub id, folder or micro-llava>")
     own = {k: v for k, v in merged.items() if k in LoadOptions.model_fields and v is not None}
     if isinstance(own.get("processor", {}), dict):
-        own["processor"] = _processor_options(defaults) | _processor_options(given)
+        own["processor"] = processor_options(defaults) | processor_options(given)
     try:
         load = LoadOptions(**own)
     except ValidationError as error:
@@ -228,7 +238,7 @@ def parse_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Adap
     return AdapterOptions(load, build_interventions(merged))
 
 
-def _processor_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def processor_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those options that go to the processor, by the processor's names.
 
     Raises:
@@ -236,11 +246,11 @@ def _processor_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     found: dict[str, Any] = dict(options.get("processor") or {})
     for name, value in options.items():
-        if value is None or not (name in PIXEL_LIMITS or name.startswith(_PREFIX)):
+        if value is None or not (name in PIXEL_LIMITS or name.startswith(PREFIX)):
             continue
-        short = name.removeprefix(_PREFIX)
+        short = name.removeprefix(PREFIX)
         if short in found:
-            raise UsageError(f"{short} is given twice: as {short} and as {_PREFIX}{short}")
+            raise UsageError(f"{short} is given twice: as {short} and as {PREFIX}{short}")
         found[short] = value
     return found
 

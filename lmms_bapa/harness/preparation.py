@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ from lmms_bapa.harness.spill import Spill
 
 BATCHES_AHEAD = 2
 
+Read = TypeVar("Read")
+Prepared = TypeVar("Prepared")
 Batch = list[Any]  # request arguments: context, messages, generation, document, task, split
 
 
@@ -73,6 +75,35 @@ def _once(inputs: dict[str, Any], repeats: Tensor) -> dict[str, Tensor]:
     }
 
 
+def ahead(
+    batches: Iterable[Batch],
+    read: Callable[[Batch], Read],
+    prepare: Callable[[Batch, Future[Read]], Prepared],
+) -> Iterator[tuple[Batch, Prepared]]:
+    """Prepares the next batches in two threads while the model answers this one.
+
+    Args:
+        batches: lists of request arguments.
+        read: what the first thread does with a batch.
+        prepare: what the second one makes of that.
+    """
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as encoder:
+        coming: deque[tuple[Batch, Future[Prepared]]] = deque()
+        for batch in batches:
+            coming.append((batch, encoder.submit(prepare, batch, reader.submit(read, batch))))
+            if len(coming) > BATCHES_AHEAD:
+                ready, prepared = coming.popleft()
+                yield ready, prepared.result()
+        for ready, prepared in coming:
+            yield ready, prepared.result()
+
+
+def conversations_of(batch: Batch, task_dict: dict[str, Any]) -> list[Any]:
+    """The messages of a batch's questions, read from their documents."""
+    documents = fetch(task_dict, [(task, split, i) for _, _, _, i, task, split in batch])
+    return [args[1](document) for args, document in zip(batch, documents, strict=True)]
+
+
 class Preparation:
     """Reads, draws, preprocesses and tokenizes batches, and remembers them if it has a store.
 
@@ -107,23 +138,13 @@ class Preparation:
             batches: lists of request arguments.
             task_dict: documents by task and split, as the harness gives them to a model.
         """
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as encoder:
-            coming: deque[tuple[Batch, Future[list[Part]]]] = deque()
-            for batch in batches:
-                read = reader.submit(self._read, batch, task_dict)
-                coming.append((batch, encoder.submit(self._parts, batch, read)))
-                if len(coming) > BATCHES_AHEAD:
-                    ready, parts = coming.popleft()
-                    yield ready, parts.result()
-            for ready, parts in coming:
-                yield ready, parts.result()
+        return ahead(batches, lambda batch: self._read(batch, task_dict), self._parts)
 
     def _read(self, batch: Batch, task_dict: dict[str, Any]) -> list[Any] | None:
         """The batch's conversations; None if it is kept."""
         if self.store is not None and _identity(batch) in self.store:
             return None
-        documents = fetch(task_dict, [(task, split, i) for _, _, _, i, task, split in batch])
-        return [args[1](document) for args, document in zip(batch, documents, strict=True)]
+        return conversations_of(batch, task_dict)
 
     def _parts(self, batch: Batch, read: Future[list[Any] | None]) -> list[Part]:
         conversations = read.result()
@@ -140,7 +161,7 @@ class Preparation:
     def _encode(self, conversations: list[Any], rows: list[int]) -> Part:
         shown = [conversations[i] for i in rows]
         inputs = encode(self._processor, shown)
-        check_length(inputs["attention_mask"], self._limit)
+        check_length(int(inputs["attention_mask"].sum(dim=1).max()), self._limit)
         if self._image_token is not None:
             check_image_tokens(inputs["input_ids"], shown, self._image_token)
         shared = self._processor.image_processor

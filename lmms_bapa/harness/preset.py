@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,11 +11,14 @@ from lmms_bapa.errors import UsageError
 from lmms_bapa.validation import one_line
 from lmms_bapa.yaml_text import parse_yaml
 
+Backend = Literal["transformers", "vllm"]
+
 
 class Preset(BaseModel):
     """One adapter, as its YAML describes it.
 
     Attributes:
+        backend: what runs the model; it decides which ``model_args`` there are.
         model_types: the architectures that it is for; none: any.
         fallback_template: Jinja chat template for checkpoints that have none.
         model_args: default ``model_args``.
@@ -24,6 +27,7 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
+    backend: Backend = "transformers"
     model_types: list[str] = Field(default_factory=list)
     fallback_template: str | None = None
     model_args: dict[str, Any] = Field(default_factory=dict)

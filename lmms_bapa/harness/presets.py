@@ -16,7 +16,8 @@ from lmms_bapa.resources import folder
 from lmms_bapa.validation import nearest
 
 if TYPE_CHECKING:
-    from lmms_bapa.harness.adapter import HFBapa
+    from lmms_bapa.harness.live import LiveAdapter
+    from lmms_bapa.harness.preset import Backend
 
 
 OWN_CONFIGS = "LMMS_BAPA_MODEL_CONFIGS"
@@ -54,14 +55,25 @@ def preset_path(name: str) -> Path:
 
 
 @cache
-def _adapter_class(name: str) -> type[HFBapa]:
-    from lmms_bapa.harness.adapter import HFBapa
+def _adapter_class(name: str) -> type[LiveAdapter]:
     from lmms_bapa.harness.preset import load_preset
 
     content = load_preset(preset_path(name))
+    base = _base(content.backend)
     # The harness records the module: it tells results of these adapters from those of others.
-    own = {"preset": content, "__doc__": HFBapa.__doc__, "__module__": __name__}
-    return type(name, (HFBapa,), own)
+    own = {"preset": content, "__doc__": base.__doc__, "__module__": __name__}
+    return type(name, (base,), own)
+
+
+def _base(backend: Backend) -> type[LiveAdapter]:
+    """The adapter class of a back end; the other one's libraries stay unread."""
+    if backend == "vllm":
+        from lmms_bapa.harness.vllm.adapter import VLLMBapa
+
+        return VLLMBapa
+    from lmms_bapa.harness.adapter import HFBapa
+
+    return HFBapa
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from loguru import logger
 from transformers import AutoProcessor
 
 from lmms_bapa.errors import UsageError
-from lmms_bapa.harness.options import LoadOptions
+from lmms_bapa.harness.checkpoint import Checkpoint
 from lmms_bapa.harness.preset import Preset
 from lmms_bapa.validation import nearest, reason
 
@@ -26,7 +26,7 @@ _NOT_OPTIONS = {
 _QUESTION = [{"role": "user", "content": [{"type": "text", "text": ""}]}]
 
 
-def load_processor(options: LoadOptions, preset: Preset, source: str) -> Any:
+def load_processor(options: Checkpoint, preset: Preset, source: str) -> Any:
     """Loads the processor of a checkpoint.
 
     Args:
@@ -45,12 +45,12 @@ def load_processor(options: LoadOptions, preset: Preset, source: str) -> Any:
         processor = AutoProcessor.from_pretrained(source, **common, **options.processor)
     except Exception as error:
         raise UsageError(
-            f"pretrained={options.pretrained}: its processor cannot be loaded ({reason(error)})"
+            f"{options.named}: its processor cannot be loaded ({reason(error)})"
         ) from error
     tokenizer = getattr(processor, "tokenizer", None)
     if tokenizer is None or not hasattr(processor, "apply_chat_template"):
         raise UsageError(
-            f"pretrained={options.pretrained}: its processor takes no chat messages; use an "
+            f"{options.named}: its processor takes no chat messages; use an "
             "instruction-tuned checkpoint"
         )
     known = _known_options(processor)
@@ -73,7 +73,7 @@ def _known_options(processor: Any) -> list[str]:
     return sorted(names - _NOT_OPTIONS)
 
 
-def _set_template(processor: Any, options: LoadOptions, preset: Preset) -> None:
+def _set_template(processor: Any, options: Checkpoint, preset: Preset) -> None:
     if options.chat_template is not None:
         path = Path(options.chat_template).expanduser()
         if not path.is_file():
@@ -85,7 +85,7 @@ def _set_template(processor: Any, options: LoadOptions, preset: Preset) -> None:
         return
     if preset.fallback_template is None:
         raise UsageError(
-            f"pretrained={options.pretrained}: its processor has no chat template; use an "
+            f"{options.named}: its processor has no chat template; use an "
             "instruction-tuned checkpoint, or give one with chat_template=FILE"
         )
     processor.chat_template = preset.fallback_template

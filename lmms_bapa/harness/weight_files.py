@@ -12,6 +12,7 @@ from huggingface_hub.errors import EntryNotFoundError
 from transformers.utils import find_adapter_config_file
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.checkpoint import Checkpoint
 from lmms_bapa.harness.options import LoadOptions
 from lmms_bapa.validation import reason
 
@@ -24,7 +25,7 @@ _CONVERT = (
 )
 
 
-def check_weight_files(options: LoadOptions, source: str, revision: str | None) -> None:
+def check_weight_files(options: Checkpoint, source: str, revision: str | None) -> None:
     """Refuses, before anything is read, weights that are not safetensors alone.
 
     The files of a hub repository are left to ``from_pretrained(use_safetensors=True)``; see
@@ -34,7 +35,7 @@ def check_weight_files(options: LoadOptions, source: str, revision: str | None) 
         UsageError: a folder without safetensors or with an index that names other files, or an
             adapter in place of a model, whose own weights transformers would look for.
     """
-    name = f"pretrained={options.pretrained}"
+    name = options.named
     if find_adapter_config_file(source, revision=revision) is not None:
         raise UsageError(
             f"{name}: is a PEFT adapter ({_ADAPTER}): give its base model as pretrained=, and "

@@ -118,6 +118,11 @@ def load_subject(pretrained: str, adapter: str, model_args: Mapping[str, Any]) -
         UsageError: it cannot be loaded, or cannot be steered.
     """
     preset = load_preset(preset_path(adapter))
+    if preset.backend != "transformers":
+        raise UsageError(
+            f"--adapter {adapter}: is of {preset.backend}, and verify looks into a model of "
+            "transformers: take --adapter hf_bapa"
+        )
     parsed = parse_options({**model_args, "pretrained": pretrained}, preset.model_args)
     if parsed.interventions:
         raise UsageError("verify switches the interventions itself: leave them out of --model_args")

@@ -8,7 +8,17 @@ from .model_args import MODEL_ARGS
 from .probes import PROBES
 from .results import RESULTS
 from .rows import Row
+from .vllm import VLLM
 
 __all__ = ["ROWS", "Row"]
 
-ROWS: list[Row] = [*MODEL_ARGS, *CHECKPOINTS, *HARNESS, *COMMANDS, *RESULTS, *PROBES, *EXPORTS]
+ROWS: list[Row] = [
+    *MODEL_ARGS,
+    *CHECKPOINTS,
+    *HARNESS,
+    *COMMANDS,
+    *RESULTS,
+    *PROBES,
+    *EXPORTS,
+    *VLLM,
+]

@@ -1,0 +1,1 @@
+"""The second back end: the harness's own vLLM adapter, asked as our transformers adapter asks."""
