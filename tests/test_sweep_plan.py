@@ -67,8 +67,8 @@ def test_interventions_among_the_model_args_hold_for_all_but_the_stock_setting()
         (["bapa_anchor=center"], "bapa_anchor has no effect without bapa=true"),
         (["bapa=yes please"], "bapa='yes please': should be true or false"),
         (["bapa=true", "bapa_strength=2"], "BaPA: strength must be a number in [0, 1], got 2"),
-        (["dtype=float32,bfloat16"], "--grid dtype: a sweep loads the model once"),
-        (["max_pixels=5"], "--grid max_pixels: a sweep loads the model once"),
+        (["dtype=float32,bfloat16"], "--grid dtype: a sweep loads the model in one way"),
+        (["max_pixels=5"], "--grid max_pixels: a sweep loads the model in one way"),
     ],
 )
 def test_a_wrong_grid_is_one_line(grid: list[str], line: str) -> None:

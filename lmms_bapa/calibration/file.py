@@ -72,7 +72,7 @@ def compose(
         "chosen": choice.label,
         "questions": split.facts(),
         "candidates": [as_facts(c) for c in candidates],
-        "versions": versions(),
+        "versions": versions(preset.backend),
         "commit": commit()[0],
     }
     model_args = {**preset.model_args, **loading, **chosen}

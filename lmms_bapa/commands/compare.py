@@ -47,6 +47,7 @@ def compare(
         with console.status("reading the samples"):
             from lmms_bapa.results import findings
             from lmms_bapa.results.folders import read_run, read_runs
+            from lmms_bapa.results.remarks import remarks
 
             tasks = [name for text in task or [] for name in text.split(",") if name]
             if len(runs) == 2:
@@ -56,6 +57,8 @@ def compare(
                 read = read_runs(runs[0])
                 found = findings.compare_all(read, seed, tasks)
         print_table(found, console)
+        for sentence in remarks(*read) if len(runs) == 2 else []:
+            console.print(sentence, highlight=False, soft_wrap=True)
         left_out = sorted({t for run in read for t in run.tasks} - {c.task for c in found})
         if left_out and not tasks:
             what = "Left out, not in all runs or without a score per document"

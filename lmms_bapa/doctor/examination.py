@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from loguru import logger
 
-from lmms_bapa.doctor import harness_view, installation, machine, optional, registered
+from lmms_bapa.doctor import engine, harness_view, installation, machine, optional, registered
 from lmms_bapa.doctor.finding import Check, Finding
 from lmms_bapa.doctor.installation import NAME, NotInstalledError
 
@@ -31,7 +31,7 @@ CHECKS: Mapping[str, Sequence[Check]] = {
         registered.exporters,
         registered.embedded_models,
     ),
-    "optional parts": (optional.optional_parts,),
+    "optional parts": (optional.optional_parts, engine.vllm),
 }
 
 

@@ -12,13 +12,14 @@ from lmms_bapa.embedded import EMBEDDED
 from lmms_bapa.export.eee.public import public
 from lmms_bapa.export.naming import as_code, short_model
 from lmms_bapa.export.source import Source
+from lmms_bapa.harness.backends import CHECKPOINT, checkpoint_option
 from lmms_bapa.harness.options import option_names
 from lmms_bapa.interventions import REGISTRY, Intervention
 from lmms_bapa.results.folders import RunFolder
 
 # Options of model_args that the example has, or that change nothing about the answers.
-_IN_PYTHON = {"pretrained", "revision", "dtype", "peft", "trust_remote_code"}
-_OF_THE_MACHINE = {"device", "device_map", "batch_size"}
+_IN_PYTHON = {*CHECKPOINT.values(), "revision", "dtype", "peft", "trust_remote_code"}
+_OF_THE_MACHINE = {"device", "device_map", "batch_size", "gpu_memory_utilization"}
 
 
 def python_example(
@@ -100,8 +101,9 @@ def _command(source: Source, run: RunFolder, model: str) -> str:
     if not isinstance(given, Mapping):
         given = dict(part.split("=", 1) for part in str(given).split(",") if "=" in part)
     options = {str(k).strip(): v for k, v in given.items()}
-    if "pretrained" in options:
-        options["pretrained"] = model
+    checkpoint = checkpoint_option(str(config.get("model")))
+    if checkpoint in options:
+        options[checkpoint] = model
     words = ["lmms-eval", "--model", str(config.get("model"))]
     words += ["--model_args", public(",".join(f"{k}={v}" for k, v in options.items()))]
     words += ["--tasks", ",".join(source.tasks_of(run))]

@@ -20,7 +20,7 @@ from lmms_bapa.shift.spec import ORIGINAL, is_shifted
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _SHA = re.compile(r"[0-9a-f]{40}")
 # Of model_args: what makes another model of a checkpoint.
-_OTHER_WEIGHTS = ("peft", "load_in_8bit", "load_in_4bit", "revision")
+_OTHER_WEIGHTS = ("peft", "load_in_8bit", "load_in_4bit", "quantization", "revision")
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,6 @@ def circumstances(source: Source, run: RunFolder) -> list[str]:
         told.append(f"gen_kwargs={config['gen_kwargs']}")
     manifest = source.manifest(run)
     versions = {} if manifest is None else manifest.versions
-    names = ("lmms-eval", "lmms-bapa", "transformers")
+    names = ("lmms-eval", "lmms-bapa", "transformers", "vllm")
     told += [f"{name} {versions[name]}" for name in names if versions.get(name)]
     return [*told, f"exported by lmms-bapa {__version__}"]

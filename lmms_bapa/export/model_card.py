@@ -29,6 +29,7 @@ from lmms_bapa.export.tables import (
     title,
     with_scores,
 )
+from lmms_bapa.harness.backends import checkpoint_option
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.results.folders import RunFolder
 from lmms_bapa.results.moment import moment
@@ -118,7 +119,8 @@ class ModelCard(Exporter):
             keep_trailing_newline=True,
         )
         run = runs[0]
-        loaded = run.options.get("pretrained")  # an adapter for a service loads nothing
+        adapter = str((run.results.get("config") or {}).get("model"))
+        loaded = run.options.get(checkpoint_option(adapter))  # one for a service loads nothing
         model = self.base_model or short_model(source.model)
         tasks = [task for task in source.tasks if run_with(source, run.label, task)]
         made = [c for (label, task), c in source.comparisons.items() if label == run.label]

@@ -34,7 +34,7 @@ from lmms_bapa.validation import one_line
 from lmms_bapa.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from lmms_bapa.harness.adapter import HFBapa
+    from lmms_bapa.harness.live import LiveAdapter
 
 __all__ = [
     "NAME",
@@ -57,7 +57,7 @@ SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 
 
 def gather(
-    adapter: HFBapa,
+    adapter: LiveAdapter,
     results: Mapping[str, Any],
     samples: Mapping[str, Sequence[Mapping[str, Any]]] | None,
     *,
@@ -94,7 +94,7 @@ def gather(
         kind="setting",
         date=_now(),
         command=command_line(),
-        versions=versions(),
+        versions=versions(adapter.backend),
         commit=found,
         dirty=is_dirty,
         sources_sha256=sources_digest(),

@@ -19,6 +19,7 @@ class ModelFacts(BaseModel):
         pretrained: as typed.
         revision: as typed.
         commit: of the hub, that the revision stood for.
+        backend: what ran the model; manifests from before there was a choice do not tell it.
         model_type: architecture, as in its configuration.
         weights_sha256: see :func:`lmms_bapa.provenance.fingerprints.weights_digest`.
         peft_sha256: the same of a PEFT adapter on top.
@@ -28,6 +29,7 @@ class ModelFacts(BaseModel):
         device: where they were.
         attn_implementation: which attention was used.
         threads: of torch on the CPU.
+        engine: further facts of the back end that answers may depend on.
     """
 
     model_config = ConfigDict(protected_namespaces=())
@@ -35,6 +37,7 @@ class ModelFacts(BaseModel):
     pretrained: str
     revision: str | None = None
     commit: str | None = None
+    backend: str = "transformers"
     model_type: str | None = None
     weights_sha256: str | None = None
     peft_sha256: str | None = None
@@ -44,6 +47,7 @@ class ModelFacts(BaseModel):
     device: str | None = None
     attn_implementation: str | None = None
     threads: int | None = None
+    engine: dict[str, str] | None = None
 
 
 class TaskFacts(BaseModel):
@@ -155,7 +159,9 @@ def differences(first: Manifest, second: Manifest) -> list[str]:
     code = ("sources_sha256",) if known else ("commit", "dirty")
     for name in (*code, "limit", "gen_kwargs", "batch_size", "processes"):
         told += _changes("", {name: getattr(first, name)}, {name: getattr(second, name)})
-    told += _changes("model ", first.model.model_dump(), second.model.model_dump())
+    models = [one.model.model_dump(exclude={"engine"}) for one in (first, second)]
+    told += _changes("model ", *models)
+    told += _changes("engine ", first.model.engine or {}, second.model.engine or {})
     for kind in ("cpu", "gpus"):
         told += _changes("", {kind: _of(first, kind)}, {kind: _of(second, kind)})
     for task in first.tasks.keys() & second.tasks.keys():

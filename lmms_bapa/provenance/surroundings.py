@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from lmms_bapa import __version__
+from lmms_bapa.harness.vllm.installed import installed_version
 from lmms_bapa.resources import folder
 
 PACKAGES = (
@@ -60,14 +61,20 @@ class Hardware(BaseModel):
     gpus: list[str] = []
 
 
-def versions() -> dict[str, str | None]:
-    """Version of Python, of this package and of those that an answer depends on; None if absent."""
+def versions(backend: str | None = None) -> dict[str, str | None]:
+    """Version of Python, of this package and of those that an answer depends on; None if absent.
+
+    Args:
+        backend: what runs the model; its own package is told only of what it runs.
+    """
     found: dict[str, str | None] = {"python": platform.python_version(), "lmms-bapa": __version__}
     for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = None
+    if backend == "vllm":
+        found["vllm"] = installed_version()
     return found
 
 

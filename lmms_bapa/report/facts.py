@@ -69,6 +69,7 @@ def _from_manifest(manifest: Manifest, runs: Sequence[RunFolder]) -> Facts:
     found: list[tuple[str, Any]] = [
         ("Model", model.pretrained),
         ("Architecture", _joined(model.model_type, model.dtype, model.device)),
+        ("Back end", _backend(manifest)),
         ("Attention", model.attn_implementation),
         ("Revision", _joined(model.revision, model.commit)),
         ("Weights, SHA-256", model.weights_sha256 and model.weights_sha256[:_SHORT] + "…"),
@@ -134,6 +135,15 @@ def _tasks(runs: Sequence[RunFolder], manifest: Manifest | None) -> list[tuple[s
     groups = [name for name in asked if name not in found]
     rows: list[tuple[str, Any]] = [("Groups of tasks", ", ".join(groups))]
     return rows + [(f"Task {name}", text) for name, text in found.items()]
+
+
+def _backend(manifest: Manifest) -> str | None:
+    """What ran the model, where it is not the usual one, and what is known of it."""
+    name = manifest.model.backend
+    if name == "transformers":
+        return None
+    engine = (f"{key} {value}" for key, value in (manifest.model.engine or {}).items())
+    return _joined(f"{name} {manifest.versions.get(name) or ''}".strip(), *engine)
 
 
 def _joined(*parts: Any) -> str:

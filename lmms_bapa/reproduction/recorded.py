@@ -9,13 +9,18 @@ from typing import Any
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.arguments import parse_arguments
+from lmms_bapa.harness.backends import (
+    CLASSES,
+    backend_of,
+    checkpoint_option,
+)
 from lmms_bapa.harness.evaluate import model_args_text
+from lmms_bapa.harness.options import intervention_options
 from lmms_bapa.harness.preset import load_preset
 from lmms_bapa.harness.presets import preset_names, preset_path
 from lmms_bapa.provenance.manifest import SEEDS, read_manifest, task_facts
 from lmms_bapa.provenance.manifest_format import Manifest, ModelFacts
 from lmms_bapa.results.folders import RunFolder
-from lmms_bapa.sweep.plan import intervention_options
 
 # Options of the harness's command that change answers and are not among those that are given
 # again, with the values that change nothing.
@@ -95,8 +100,9 @@ def record_of(run: RunFolder) -> Recorded:
             "there is no manifest: give the command of that run again by hand"
         )
     arguments = parse_arguments(text, "model_args")
-    if "pretrained" not in {**load_preset(preset_path(adapter)).model_args, **arguments}:
-        raise UsageError(f"{run.results_file}: does not say which model it was: no pretrained")
+    key = checkpoint_option(adapter)
+    if key not in {**load_preset(preset_path(adapter)).model_args, **arguments}:
+        raise UsageError(f"{run.results_file}: does not say which model it was: no {key}")
     if typed.get("device") and manifest is None:
         arguments.setdefault("device", typed["device"])
     asked = manifest.asked if manifest else _asked(typed, run)
@@ -104,7 +110,7 @@ def record_of(run: RunFolder) -> Recorded:
     generation = config.get("gen_kwargs") or ""
     return Recorded(
         run=run,
-        manifest=manifest or _known(run, text, str(arguments.get("pretrained")), asked),
+        manifest=manifest or _known(run, text, adapter, str(arguments.get(key)), asked),
         adapter=adapter,
         model_args=arguments,
         tasks=asked,
@@ -125,7 +131,7 @@ def _manifest(run: RunFolder) -> Manifest | None:
 
 
 def _adapter(run: RunFolder, name: str) -> str:
-    name = "hf_bapa" if name == "HFBapa" else name
+    name = CLASSES.get(name, name)
     if name not in preset_names():
         raise UsageError(
             f"{run.results_file}: made by --model {name}, which is no adapter of this package: "
@@ -170,13 +176,13 @@ def _batch_size(run: RunFolder, value: Any) -> int:
         ) from error
 
 
-def _known(run: RunFolder, text: str, pretrained: str, asked: list[str]) -> Manifest:
+def _known(run: RunFolder, text: str, adapter: str, pretrained: str, asked: list[str]) -> Manifest:
     config = run.results.get("config") or {}
     return Manifest(
         kind="setting",
         date=str(run.results.get("date", "")),
         model_args=text,
-        model=ModelFacts(pretrained=pretrained),
+        model=ModelFacts(pretrained=pretrained, backend=backend_of(adapter) or "transformers"),
         asked=asked,
         tasks=task_facts(run.results),
         seeds={name: config.get(name) for name in SEEDS},

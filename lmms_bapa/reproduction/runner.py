@@ -12,9 +12,11 @@ from lmms_eval.tasks import TaskManager
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import presets
+from lmms_bapa.harness.backends import backend_of, checkpoint_option
 from lmms_bapa.harness.evaluate import evaluate_setting, model_args_text
 from lmms_bapa.harness.fast_tasks import manager_for
 from lmms_bapa.harness.journal import Journal
+from lmms_bapa.harness.live import LiveAdapter
 from lmms_bapa.places import check_place
 from lmms_bapa.provenance import manifest
 from lmms_bapa.provenance.fingerprints import processor_digest, weights_digest
@@ -131,12 +133,15 @@ def _beside(folder: Path) -> Path:
 
 def _now(run: Recorded) -> Manifest:
     """What would be in the manifest of a new run, as far as files tell it."""
-    pretrained, revision = (run.model_args.get(k) for k in ("pretrained", "revision"))
+    key = checkpoint_option(run.adapter)
+    pretrained, revision = run.model_args.get(key), run.model_args.get("revision")
     folder = checkpoint_folder(str(pretrained), revision) if pretrained else None
     peft = Path(str(run.model_args.get("peft") or "")).expanduser()
     found, is_dirty = commit()
+    backend = backend_of(run.adapter)
     model = ModelFacts(
         pretrained=run.manifest.model.pretrained,
+        backend=backend or "transformers",
         weights_sha256=None if folder is None else weights_digest(folder),
         processor_sha256=None if folder is None else processor_digest(folder),
         peft_sha256=weights_digest(peft) if run.model_args.get("peft") else None,
@@ -144,7 +149,7 @@ def _now(run: Recorded) -> Manifest:
     return Manifest(
         kind="setting",
         date="",
-        versions=versions(),
+        versions=versions(backend),
         commit=found,
         dirty=is_dirty,
         sources_sha256=sources_digest(),
@@ -205,7 +210,7 @@ def _run(run: Recorded, manager: TaskManager, place: Path, progress: SweepProgre
     kind = getattr(presets, run.adapter)
     text = model_args_text(run.model_args)
     sizes = {} if "batch_size" in run.model_args else {"batch_size": run.batch_size}
-    adapter = kind.create_from_arg_string(text, sizes)
+    adapter: LiveAdapter = kind.create_from_arg_string(text, sizes)
     adapter.keep_loaded = True  # its facts are asked for afterwards
     journal = Journal(place / "answers.jsonl", progress.answered)
     adapter.journal = journal
@@ -220,16 +225,17 @@ def _run(run: Recorded, manager: TaskManager, place: Path, progress: SweepProgre
             loading=run.loading,
             gen_kwargs=run.gen_kwargs,
         )
+        if found is not None:
+            told = manifest.gather(
+                adapter,
+                found.results,
+                found.samples,
+                settings=run.run.settings,
+                model_args=found.model_args,
+                asked=run.tasks,
+                include=run.include,
+            )
+            manifest.write_manifest(place, told)
     finally:
         journal.close()
-    if found is not None:
-        told = manifest.gather(
-            adapter,
-            found.results,
-            found.samples,
-            settings=run.run.settings,
-            model_args=found.model_args,
-            asked=run.tasks,
-            include=run.include,
-        )
-        manifest.write_manifest(place, told)
+        adapter.release()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.backends import CHECKPOINT
 
 _OFF = ("", "0", "f", "false", "n", "no", "none", "off")
 
@@ -22,8 +23,9 @@ def check_trust(path: Path, recorded: Iterable[Mapping[str, Any]]) -> None:
         UsageError: one of them has ``trust_remote_code``.
     """
     for options in recorded:
+        name = next((options[key] for key in CHECKPOINT.values() if key in options), None)
         if str(options.get("trust_remote_code", "")).strip().lower() not in _OFF:
             raise UsageError(
-                f"{path}: was run with code from the repository of {options.get('pretrained')}: "
+                f"{path}: was run with code from the repository of {name}: "
                 "add --trust_remote_code if you trust it"
             )

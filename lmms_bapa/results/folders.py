@@ -13,6 +13,7 @@ from typing import Any
 from lmms_eval.utils import handle_arg_string
 
 from lmms_bapa.errors import UsageError
+from lmms_bapa.harness.backends import checkpoint_option
 from lmms_bapa.harness.options import build_interventions, option_names
 from lmms_bapa.harness.preset import load_preset
 from lmms_bapa.harness.presets import OWN_CONFIGS, preset_names, preset_path
@@ -84,8 +85,9 @@ class RunFolder:
 
     @property
     def model(self) -> str:
-        """What was loaded: ``pretrained``, or the adapter if it takes no such option."""
-        name = self.options.get("pretrained") or self.results.get("model_name")
+        """What was loaded: ``pretrained``, ``model``, or the adapter if it takes neither."""
+        key = _checkpoint_option(str(self.results.get("config", {}).get("model")))
+        name = self.options.get(key) or self.results.get("model_name")
         return str(name or self.results.get("config", {}).get("model", ""))
 
     @property
@@ -276,6 +278,11 @@ def _read_lines(log: Path) -> list[dict[str, Any]]:
 def _defaults(adapter: str) -> Mapping[str, Any]:
     """What the YAML of an adapter sets; one may have an intervention among it."""
     return load_preset(preset_path(adapter)).model_args if adapter in preset_names() else {}
+
+
+@cache
+def _checkpoint_option(adapter: str) -> str:
+    return checkpoint_option(adapter)
 
 
 def _text(value: Any) -> str:

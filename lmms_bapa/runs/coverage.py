@@ -15,7 +15,7 @@ from lmms_bapa.harness.presets import preset_names, preset_path
 from lmms_bapa.steering import ARCHITECTURES, Architecture, row_of
 
 STATUSES = ("proven", "expected", "refused")
-_COLOURS = {"proven": "green", "expected": "yellow", "refused": "red"}
+COLOURS = {"proven": "green", "expected": "yellow", "refused": "red"}
 
 
 def rows() -> dict[str, Architecture]:
@@ -48,7 +48,7 @@ def coverage_table(status: str | None = None) -> Table:
     for kind, row in rows().items():
         if status not in (None, row.status):
             continue
-        colour, names = _COLOURS[row.status], " ".join(named.get(kind, []))
+        colour, names = COLOURS[row.status], " ".join(named.get(kind, []))
         table.add_row(kind, f"[{colour}]{row.status}[/]", names, remark(row))
     return table
 
@@ -59,9 +59,13 @@ def markdown_table() -> str:
     lines = ["| model type | status | adapter | one image is, or why not |", "|---|---|---|---|"]
     for kind, row in sorted(ARCHITECTURES.items()):
         names = " ".join(f"`{name}`" for name in named.get(kind, []))
-        text = re.sub(r"<[^ ]+>|\w+_\w+", r"`\g<0>`", remark(row)).replace("|", "\\|")
-        lines.append(f"| `{kind}` | {row.status} | {names} | {text} |")
+        lines.append(f"| `{kind}` | {row.status} | {names} | {marked_up(remark(row))} |")
     return "\n".join(lines) + "\n"
+
+
+def marked_up(text: str) -> str:
+    """A remark as a cell of a Markdown table."""
+    return re.sub(r"<[^ ]+>|\w+_\w+", r"`\g<0>`", text).replace("|", "\\|")
 
 
 def _adapters() -> dict[str, list[str]]:
@@ -77,15 +81,17 @@ def remark(row: Architecture) -> str:
     """What a user should know of a family, in a few words."""
     if row.status == "refused":
         return row.note
-    parts = [row.describe(), row.note]
-    if row.axes > 1:
-        parts.append(f"{row.axes} position axes")
+    parts = [row.describe(), row.note, *decoder_facts(row)]
     if not row.layered:
         parts.append("AGCI by depth does not reach its layers")
-    if row.deaf or row.heard:
-        parts.append("not all layers use positions")
     if row.since != "0":
         parts.append(f"transformers {row.since} or newer")
     if row.video:
         parts.append("videos too")
     return "; ".join(part for part in parts if part)
+
+
+def decoder_facts(row: Architecture) -> list[str]:
+    """What is said of a family's positions, wherever it runs."""
+    axes = [f"{row.axes} position axes"] if row.axes > 1 else []
+    return axes + (["not all layers use positions"] if row.deaf or row.heard else [])

@@ -51,7 +51,7 @@ def _setting(log: Path) -> str:
         arguments = parse_json(results.read_text(encoding="utf-8"))["config"]["model_args"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""  # the log may have been moved: the figures do not depend on it
-    return str(arguments).replace("pretrained=", "").replace(",", ", ")
+    return re.sub(r"(^|,)(pretrained|model)=", r"\1", str(arguments)).replace(",", ", ")
 
 
 def read_run(log: Path) -> ProbeRun | None:

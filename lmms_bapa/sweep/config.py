@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.arguments import parse_arguments
+from lmms_bapa.harness.backends import backend_of, checkpoint_option
 from lmms_bapa.harness.generation import check_generation
 from lmms_bapa.validation import nearest, one_line
 from lmms_bapa.yaml_text import parse_yaml
@@ -106,8 +107,9 @@ def read_config(path: Path | None, given: Mapping[str, Any]) -> SweepConfig:
             hint = "give the folder on the command line, --output runs/first"
         raise UsageError(f"{path}: unknown option {unknown[0]!r}: {hint}")
     merged = content | {key: value for key, value in given.items() if value is not None}
+    checkpoint = checkpoint_option(str(merged.get("model")))
     for field, example in (
-        ("model_args", "pretrained=micro-llava"),
+        ("model_args", f"{checkpoint}=micro-llava"),
         ("tasks", "spatial_probe_lite"),
         ("grid", "agci_lambda=0,0.3"),
     ):
@@ -117,7 +119,8 @@ def read_config(path: Path | None, given: Mapping[str, Any]) -> SweepConfig:
     if isinstance(merged["model_args"], str):
         merged["model_args"] = parse_arguments(merged["model_args"], "model_args")
     if isinstance(merged.get("gen_kwargs"), str):
-        check_generation(merged["gen_kwargs"])
+        backend = backend_of(str(merged.get("model")))
+        check_generation(merged["gen_kwargs"], backend or "transformers")
     try:
         return SweepConfig(**merged)
     except ValidationError as error:

@@ -10,14 +10,13 @@ from typing import Any
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.arguments import parse_arguments
-from lmms_bapa.harness.evaluate import model_args_text, option_text
-from lmms_bapa.harness.options import (
-    PIXEL_LIMITS,
-    LoadOptions,
-    build_interventions,
-    known_options,
-    parse_options,
+from lmms_bapa.harness.backends import (
+    GENERAL,
+    loading_options,
+    parse_for,
 )
+from lmms_bapa.harness.evaluate import model_args_text, option_text
+from lmms_bapa.harness.options import build_interventions, intervention_options
 from lmms_bapa.harness.preset import Preset, load_preset
 from lmms_bapa.harness.presets import preset_names, preset_path, unknown_adapter
 from lmms_bapa.interventions import Intervention
@@ -62,12 +61,6 @@ class Plan:
     settings: list[Setting]
 
 
-def intervention_options() -> list[str]:
-    """The options that a grid may have."""
-    loading = {*LoadOptions.model_fields, *PIXEL_LIMITS}
-    return [name for name in known_options() if name not in loading]
-
-
 def make_plan(config: SweepConfig) -> Plan:
     """Resolves the grid, and checks every option before anything is loaded.
 
@@ -81,26 +74,28 @@ def make_plan(config: SweepConfig) -> Plan:
     if own:
         raise UsageError(
             f"--model {config.model} sets {', '.join(own)} itself, so that there is no stock "
-            "setting: take --model hf_bapa, and put them into --grid"
+            f"setting: take --model {GENERAL[preset.backend]}, and put them into --grid"
         )
     fixed = {k: v for k, v in config.model_args.items() if k in known}
     loading = {k: v for k, v in config.model_args.items() if k not in known}
     if "batch_size" in loading:
         raise UsageError("batch_size in --model_args: give it as --batch_size")
-    _check_grid(config.grid, fixed, known)
-    parse_options(loading, preset.model_args)
+    _check_grid(config.grid, fixed, known, preset)
+    parse_for(preset, loading)
     settings = settings_of(config.grid, fixed)
     for setting in settings:
         _check_text(preset, {**loading, **setting.options})
     return Plan(preset, loading, settings)
 
 
-def _check_grid(grid: Mapping[str, Any], fixed: Mapping[str, Any], known: list[str]) -> None:
+def _check_grid(
+    grid: Mapping[str, Any], fixed: Mapping[str, Any], known: list[str], preset: Preset
+) -> None:
     for key, values in grid.items():
-        if key in LoadOptions.model_fields or key in PIXEL_LIMITS:
+        if key not in known and key in loading_options(preset):
             raise UsageError(
-                f"--grid {key}: a sweep loads the model once: put {key} into --model_args, and "
-                "run one sweep for each value"
+                f"--grid {key}: a sweep loads the model in one way: put {key} into --model_args, "
+                "and run one sweep for each value"
             )
         if key not in known:
             raise UsageError(f"--grid {key}: unknown option: {nearest(key, known)}")
@@ -144,7 +139,7 @@ def _check_text(preset: Preset, options: dict[str, Any]) -> None:
         UsageError: a value cannot be written as text.
     """
     again = parse_arguments(model_args_text(options), "model_args")
-    if parse_options(again, preset.model_args) != parse_options(options, preset.model_args):
+    if parse_for(preset, again) != parse_for(preset, options):
         raise UsageError(
             f"model_args {model_args_text(options)}: means something else on the command line: "
             "give values as they are typed there"

@@ -1,4 +1,4 @@
-"""Runs every setting of a grid on one loaded model, and goes on where it was interrupted."""
+"""Runs every setting of a grid on one model, and goes on where it was interrupted."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from lmms_eval.tasks import TaskManager
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import presets
-from lmms_bapa.harness.adapter import HFBapa
+from lmms_bapa.harness.backends import parse_for
 from lmms_bapa.harness.evaluate import NotSaved, evaluate_setting, model_args_text
 from lmms_bapa.harness.fast_tasks import manager_for
 from lmms_bapa.harness.journal import Journal
-from lmms_bapa.harness.loading import check_config, locate
-from lmms_bapa.harness.options import build_interventions, parse_options
+from lmms_bapa.harness.live import LiveAdapter
+from lmms_bapa.harness.options import build_interventions
+from lmms_bapa.harness.preset import Preset
 from lmms_bapa.places import check_place
 from lmms_bapa.provenance import manifest
 from lmms_bapa.provenance.model_facts import model_facts
@@ -51,8 +52,8 @@ def sweep(config: SweepConfig, output: Path, progress: SweepProgress) -> list[Se
     is_first, processes = _rank() == 0, _processes()
     progress.say("checking")
     plan = make_plan(config)
-    options = parse_options(plan.loading, plan.preset.model_args).load
-    check_config(options, plan.preset, locate(options.pretrained))
+    _check_processes(plan.preset, processes)
+    getattr(presets, config.model).check_checkpoint(parse_for(plan.preset, plan.loading).load)
     check_place(output)
     manager = manager_for(config.tasks, config.include_path, config.model)
     with held(output) if is_first else nullcontext(SweepFolder(output)) as folder:
@@ -71,26 +72,43 @@ def sweep(config: SweepConfig, output: Path, progress: SweepProgress) -> list[Se
             progress.start(count * len(todo), processes)
         progress.say("loading the model")
         adapter = load_adapter(config, plan)
-        if is_first:
-            conditions = conditions_of(adapter, plan, config, tasks)
-            folder.check_conditions(conditions)
-            with _saving(output):
-                folder.begin(config, conditions)
-        todo = _agree(adapter, [s for s in plan.settings if not folder.is_finished(s)])
-        if len(todo) > 1:
-            adapter.keep_pictures(folder=folder.pictures)
         try:
+            if is_first:
+                conditions = conditions_of(adapter, plan, config, tasks)
+                folder.check_conditions(conditions)
+                with _saving(output):
+                    folder.begin(config, conditions)
+            todo = _agree(adapter, [s for s in plan.settings if not folder.is_finished(s)])
+            if len(todo) > 1:
+                adapter.keep_pictures(folder=folder.pictures)
             _Run(config, plan, manager, folder, adapter, progress).run(todo)
         finally:
             adapter.drop_pictures()
+            adapter.release()
         if is_first:
             folder.end()
             _write_manifest(folder, plan)
     return plan.settings
 
 
-def load_adapter(config: SweepConfig, plan: Plan) -> HFBapa:
-    """Loads the model once for all settings, and tries each of them on it.
+def _check_processes(preset: Preset, processes: int) -> None:
+    """Refuses a launcher for an engine that starts its processes itself.
+
+    Raises:
+        UsageError: see above.
+    """
+    if preset.backend == "vllm" and processes > 1:
+        raise UsageError(
+            "a sweep over vLLM is one process, whose engines start their own: start it without a "
+            "launcher, and give tensor_parallel_size=N in --model_args"
+        )
+
+
+def load_adapter(config: SweepConfig, plan: Plan) -> LiveAdapter:
+    """Makes the one adapter for all settings, and tries each of them on it.
+
+    A model of transformers is loaded here; an engine is started for each setting when its first
+    question is asked.
 
     Raises:
         UsageError: it cannot be loaded, or a setting does not reach it.
@@ -99,21 +117,21 @@ def load_adapter(config: SweepConfig, plan: Plan) -> HFBapa:
     # An architecture that cannot be steered is refused before its weights are read.
     steered = plan.settings[-1].options
     text = model_args_text({**plan.loading, **steered})
-    adapter: HFBapa = kind.create_from_arg_string(text, {"batch_size": config.batch_size})
+    adapter: LiveAdapter = kind.create_from_arg_string(text, {"batch_size": config.batch_size})
     adapter.keep_loaded = True
     for setting in plan.settings:
-        adapter.steer(*build_interventions(setting.options))
+        adapter.check(*build_interventions(setting.options))
     return adapter
 
 
 def conditions_of(
-    adapter: HFBapa, plan: Plan, config: SweepConfig, tasks: Sequence[Any]
+    adapter: LiveAdapter, plan: Plan, config: SweepConfig, tasks: Sequence[Any]
 ) -> manifest.Manifest:
     """What must not change while a sweep is interrupted."""
     return manifest.Manifest(
         kind="sweep",
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=versions(),
+        versions=versions(adapter.backend),
         sources_sha256=sources_digest(),
         model_args=model_args_text(plan.loading),
         # The number of threads may follow the machine's load.
@@ -132,7 +150,7 @@ class _Run:
         plan: Plan,
         manager: TaskManager,
         folder: SweepFolder,
-        adapter: HFBapa,
+        adapter: LiveAdapter,
         progress: SweepProgress,
     ) -> None:
         self.config, self.plan, self.manager = config, plan, manager
@@ -217,7 +235,7 @@ def _distributed() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-def _agree(adapter: HFBapa, settings: list[Setting]) -> list[Setting]:
+def _agree(adapter: LiveAdapter, settings: list[Setting]) -> list[Setting]:
     """What the first process found, in all processes."""
     if adapter.world_size == 1 or not _distributed():
         return settings

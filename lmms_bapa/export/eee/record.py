@@ -11,6 +11,7 @@ from lmms_bapa.export.eee.identity import Identity
 from lmms_bapa.export.eee.metrics import HARNESS, OURS, is_probe
 from lmms_bapa.export.eee.public import details, public
 from lmms_bapa.export.source import Source
+from lmms_bapa.harness.backends import backend_of
 from lmms_bapa.harness.options import LoadOptions, option_names
 from lmms_bapa.harness.presets import preset_names
 from lmms_bapa.harness.requests import generation_settings
@@ -33,8 +34,9 @@ def model_info(source: Source, run: RunFolder, identity: Identity, weights: str)
     manifest = source.manifest(run)
     facts = {} if manifest is None else manifest.model.model_dump(exclude={"pretrained"})
     own = is_own_adapter(run)
-    engine = {"name": "transformers"}
-    if manifest is not None and (version := manifest.versions.get("transformers")):
+    backend = backend_of(str((run.results.get("config") or {}).get("model")))
+    engine: dict[str, str] = {"name": backend or "transformers"}
+    if manifest is not None and (version := manifest.versions.get(engine["name"])):
         engine["version"] = version
     info: dict[str, Any] = {
         "name": identity.model.split("/")[1],
@@ -165,7 +167,7 @@ def generation_config(source: Source, run: RunFolder, task: str) -> dict[str, An
 
 
 def is_own_adapter(run: RunFolder) -> bool:
-    """Whether an adapter of this package answered: transformers on this side of the wire."""
+    """Whether an adapter of this package answered: the model was on this side of the wire."""
     return str((run.results.get("config") or {}).get("model")) in preset_names()
 
 
