@@ -1,0 +1,4 @@
+"""The interventions inside vLLM, against transformers on the same small checkpoints.
+
+Collected only where vLLM is installed.
+"""
