@@ -154,21 +154,30 @@ def models(
     status: Annotated[
         str | None, typer.Option(help="Only these: proven, expected or refused.")
     ] = None,
+    backend: Annotated[
+        str, typer.Option(help="What runs the models: transformers or vllm.")
+    ] = "transformers",
     markdown: Annotated[
         bool, typer.Option("--markdown", help="As in the documentation, for all known types.")
     ] = False,
 ) -> None:
-    """Lists every architecture that transformers knows: proven, expected or refused, and why."""
-    from lmms_bapa.runs.coverage import STATUSES, count_line, coverage_table, markdown_table
+    """Lists every architecture that a back end knows: proven, expected or refused, and why."""
+    from lmms_bapa.runs import coverage, vllm_coverage
 
+    tables = {"transformers": coverage, "vllm": vllm_coverage}
     with usage_errors():
-        if status is not None and status not in STATUSES:
-            raise UsageError(f"--status {status}: choose one of {', '.join(STATUSES)}")
+        for name, value, known in (
+            ("status", status, coverage.STATUSES),
+            ("backend", backend, tuple(tables)),
+        ):
+            if value is not None and value not in known:
+                raise UsageError(f"--{name} {value}: choose one of {', '.join(known)}")
+    table = tables[backend]
     if markdown:
-        print(markdown_table(), end="")
+        print(table.markdown_table(), end="")
         return
-    console.print(coverage_table(status))
-    console.print(count_line(), highlight=False)
+    console.print(table.coverage_table(status))
+    console.print(table.count_line(), highlight=False)
 
 
 @app.command()

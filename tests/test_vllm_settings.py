@@ -136,6 +136,12 @@ def test_cuda_graphs_of_encoders_are_refused(given: Any) -> None:
         check_engine(engine_config(cudagraph_mm_encoder=True))
 
 
+def test_another_implementation_is_refused() -> None:
+    with pytest.raises(UsageError, match="model_impl: does not go"):
+        engine_arguments([AGCI(1)], {"model_impl": "transformers"})
+    engine_arguments([AGCI(1)], {"model_impl": "vllm"})
+
+
 def test_a_plain_engine_passes() -> None:
     check_engine(engine_config())
     engine_arguments([AGCI(1)], {"compilation_config": 3, "speculative_config": None})

@@ -17,7 +17,7 @@ def count_line() -> str:
     """How many of each status."""
     count = Counter[str](row.status for row in ARCHITECTURES.values())
     each = ", ".join(f"{count[status]} {status}" for status in STATUSES)
-    return f"{each}, with vLLM {TESTED}. Others are refused there; vllm_bapa runs these."
+    return f"{each}, with vLLM {TESTED}. Other classes are refused there."
 
 
 def coverage_table(status: str | None = None) -> Table:

@@ -47,6 +47,8 @@ def engine_arguments(
             raise _refusal(name, why)
     if _has_encoder_graphs(arguments.get("compilation_config")):
         raise _refusal("compilation_config.cudagraph_mm_encoder", _PAST)
+    if arguments.get("model_impl", "auto") not in ("auto", "vllm"):
+        raise _refusal("model_impl", _ELSEWHERE)
     allowed = os.environ.get("VLLM_PLUGINS")
     if allowed is not None and PLUGIN not in allowed.split(","):
         raise UsageError(f"VLLM_PLUGINS={allowed}: leaves {PLUGIN} out: add it")
@@ -55,6 +57,7 @@ def engine_arguments(
 
 _PAST = "the pictures would go past the intervention"
 _OLD = "it would hand over what another strength left there"
+_ELSEWHERE = "another class than vLLM's own would run the model"
 _REFUSED = {
     "kv_transfer_config": _OLD,
     "kv_offloading_size": _OLD,

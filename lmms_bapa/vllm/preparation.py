@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from vllm.config.multimodal import VideoDummyOptions
+from vllm.config.multimodal import AudioDummyOptions, VideoDummyOptions
 from vllm.model_executor.models.config import VerifyAndUpdateConfig
 from vllm.transformers_utils.config import uses_mrope
 
@@ -17,6 +18,9 @@ from lmms_bapa.vllm.settings import from_text
 
 if TYPE_CHECKING:
     from vllm.config import ModelConfig, VllmConfig
+
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def preparation(name: str, stock: type[Any] | None) -> type[VerifyAndUpdateConfig]:
@@ -55,7 +59,10 @@ def prepare_model(name: str, model_config: ModelConfig) -> None:
     row = check_architecture([name])
     if model_config.multimodal_config is None:
         raise UsageError(f"{VARIABLE}: {name} was started without pictures: nothing to steer")
-    model_config.multimodal_config.limit_per_prompt["video"] = VideoDummyOptions(count=0)
+    if row.status == "expected":
+        _LOGGER.warning(f"{name} is not among the proven architectures of vLLM: {row.note}")
+    limits = model_config.multimodal_config.limit_per_prompt
+    limits |= {"video": VideoDummyOptions(count=0), "audio": AudioDummyOptions(count=0)}
     moves = any(i.moves_positions() for i in from_text(os.environ.get(VARIABLE, "")))
     has_axes = uses_mrope(model_config.hf_config)
     if has_axes != (row.axes > 1) and not getattr(model_config.hf_config, "mrope_section", None):
