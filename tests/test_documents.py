@@ -10,6 +10,7 @@ import yaml
 
 from lmms_bapa import __version__
 from lmms_bapa.harness.options import known_options
+from lmms_bapa.harness.vllm.options import known_options as vllm_options
 from lmms_bapa.resources import folder
 from lmms_bapa.runs.shift_files import read_settings
 from lmms_bapa.shift.layouts import LAYOUTS
@@ -66,7 +67,7 @@ def test_make_targets_and_model_args_that_are_named_exist(document: Path) -> Non
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for args in re.findall(r"--model_args (\S+)", text):
         for key in re.findall(r"(?:^|,)(\w+)=", args):
-            assert key in {*known_options(), "dim_factor"}, key
+            assert key in {*known_options(), *vllm_options(), "dim_factor"}, key
 
 
 def test_the_changelog_has_this_version() -> None:

