@@ -226,6 +226,14 @@ def test_a_request_that_was_never_placed_stops_an_engine(monkeypatch: pytest.Mon
     model.embed_input_ids(torch.zeros(4), kept)
 
 
+def test_a_log_tells_what_an_engine_is_steered_by(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "vllm.lmms_bapa"):
+        build(monkeypatch, OneAxis, AGCI(0.3))
+    assert caplog.messages == ["steered by AGCI(lambda_=0.3, scope='image')"]
+
+
 def test_off_hands_everything_through(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(monkeypatch, ThreeAxes)
     pictures, positions = [random_picture(4)], torch.arange(4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import weakref
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,8 @@ from lmms_bapa.vllm.tokens import image_tokens, prompt_tokens, stock_with_next, 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
+# Below vLLM's own logger, which has its handlers in every process of an engine.
+_LOGGER = logging.getLogger("vllm.lmms_bapa")
 _LOST = (
     "lmms-bapa: pictures came to the language model past the intervention: the engine stops, since "
     "its answers would be the stock model's; was another plugin or an encoder's CUDA graph at work?"
@@ -50,6 +53,7 @@ class Steered:
         self._made: dict[int, weakref.ref[Tensor]] = {}
         self._placed = False
         self.lmms_bapa_settings = to_text(active)
+        _LOGGER.info(f"steered by {' + '.join(map(str, active)) or 'nothing'}")
 
     def embed_multimodal(self, **kwargs: Any) -> Any:
         """The stock image tokens, changed; one tensor for each picture."""
