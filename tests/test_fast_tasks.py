@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gc
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,21 @@ def test_the_collector_is_as_it_was_after_imports_and_after_errors(was_on: bool)
         assert gc.isenabled() is was_on
     finally:
         (gc.enable if before else gc.disable)()
+
+
+def test_what_was_left_out_is_collected_when_the_program_ends() -> None:
+    """Some libraries count at the very end what is left of them, and print it after our error."""
+    program = """
+from lmms_bapa.startup import uncollected
+
+class Noisy:
+    def __del__(self):
+        print("gone")
+
+with uncollected():
+    cycle = Noisy()
+    cycle.itself = cycle
+    del cycle
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "gone\n"

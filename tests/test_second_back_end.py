@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lmms_bapa.commands.calibrate import default_grid
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness.backends import backend_of, checkpoint_option
+from lmms_bapa.harness.options import build_interventions
 from lmms_bapa.harness.presets import preset_names
 from lmms_bapa.provenance.manifest_format import Manifest, ModelFacts, differences
 from lmms_bapa.provenance.surroundings import versions
@@ -17,7 +19,10 @@ from lmms_bapa.reproduction.trust import check_trust
 from lmms_bapa.results.folders import RunFolder, read_run
 from lmms_bapa.results.remarks import remarks
 from lmms_bapa.runs.heatmaps import figure_rows, read_runs
+from lmms_bapa.sweep.config import parse_grid
+from lmms_bapa.sweep.plan import settings_of
 from lmms_bapa.verify.subject import load_subject
+from lmms_bapa.vllm.settings import check
 
 from .result_folders import noisy, probe_samples, start_blind, write_run
 
@@ -107,3 +112,11 @@ def test_the_version_of_vllm_is_told_of_what_it_ran() -> None:
 def test_verify_is_for_models_of_transformers() -> None:
     with pytest.raises(UsageError, match="--adapter vllm_bapa: is of vllm"):
         load_subject("micro-llava", "vllm_bapa", {})
+
+
+def test_a_calibration_tries_by_itself_only_what_the_back_end_can_have() -> None:
+    settings = settings_of(parse_grid(default_grid("vllm_bapa")), {})
+    for setting in settings:
+        check(build_interventions(setting.options))
+    assert len(settings) == 6
+    assert len(settings_of(parse_grid(default_grid("hf_bapa")), {})) > 6

@@ -30,6 +30,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"image_first": True}, "image_first is not for this adapter: the task says"),
     ({"seed": 3}, "seed is not for this adapter: give the --seed of lmms-eval"),
     ({"load_format": "pt"}, "load_format is not for this adapter: weights are read from safe"),
+    ({"hf_token": "secret"}, "hf_token is not for this adapter: it would be written into results"),
+    ({"mm_encoder_only": True}, "mm_encoder_only is not for this adapter: the language model"),
     ({"data_parallel_size": 2}, "data_parallel_size is not for this adapter: start one process"),
     ({"dtype": "half"}, "dtype='half': should be 'auto', 'float32', 'float16' or 'bfloat16'"),
     ({"tensor_parallel_size": 0}, "tensor_parallel_size=0: should be greater than or equal to 1"),
@@ -135,6 +137,14 @@ def test_arguments_of_the_engine_go_to_it_and_json_is_read(monkeypatch: pytest.M
     monkeypatch.setattr(options, "engine_options", lambda: ("max_num_seqs", "hf_overrides"))
     load = parse_options(M | {"max_num_seqs": 3, "hf_overrides": '{"a": [1]}'}, {}).load
     assert load.engine == {"max_num_seqs": 3, "hf_overrides": {"a": [1]}}
+
+
+def test_a_switch_of_the_engine_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(options, "engine_options", lambda: ("enable_lora",))
+    monkeypatch.setattr(options, "engine_switches", lambda: frozenset({"enable_lora"}))
+    assert parse_options(M | {"enable_lora": "true"}, {}).load.engine == {"enable_lora": True}
+    with pytest.raises(UsageError, match="enable_lora='flase': should be true or false"):
+        parse_options(M | {"enable_lora": "flase"}, {})
 
 
 def test_results_are_read_where_vllm_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from lmms_bapa.interventions import AGCI, BaPA, Intervention, Tokens
 from lmms_bapa.interventions.agci import inject_global_context
-from lmms_bapa.steering.errors import SteeringError
+from lmms_bapa.steering.errors import SteeringError, UnsupportedModelError
 from lmms_bapa.steering.spans import image_segments, surplus_tokens
-from lmms_bapa.vllm import VARIABLE
+from lmms_bapa.vllm import TESTED, VARIABLE, models
 from lmms_bapa.vllm.settings import to_text
 from lmms_bapa.vllm.steered import Steered
 from lmms_bapa.vllm.tokens import prompt_tokens
@@ -39,11 +39,20 @@ def feature(offset: int, length: int, is_embed: Sequence[int] | None = None, kin
     return SimpleNamespace(modality=kind, mm_position=Place(offset, length, mask))
 
 
+class PlainRotaryEmbedding(torch.nn.Module):
+    """Named as vLLM's are."""
+
+
 class Stock:
     """Stands for a model class of vLLM: it tells what it was asked with."""
 
+    decoder: torch.nn.Module = torch.nn.ModuleList([PlainRotaryEmbedding()])
+
     def __init__(self, *, vllm_config: Any, prefix: str = "") -> None:
         self.prefix = prefix
+
+    def get_language_model(self) -> torch.nn.Module:
+        return self.decoder
 
     def embed_multimodal(self, **kwargs: Any) -> Any:
         return kwargs.get("pictures")
@@ -226,12 +235,25 @@ def test_a_request_that_was_never_placed_stops_an_engine(monkeypatch: pytest.Mon
     model.embed_input_ids(torch.zeros(4), kept)
 
 
+def test_a_decoder_without_rotary_positions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Learned(OneAxis):
+        decoder = torch.nn.ModuleList([torch.nn.Embedding(4, 4)])
+
+    build(monkeypatch, Learned)  # off, it is the stock model
+    with pytest.raises(UnsupportedModelError, match="no rotary position embedding"):
+        build(monkeypatch, Learned, BaPA())
+
+
 def test_a_log_tells_what_an_engine_is_steered_by(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", "vllm.lmms_bapa"):
         build(monkeypatch, OneAxis, AGCI(0.3))
     assert caplog.messages == ["steered by AGCI(lambda_=0.3, scope='image')"]
+
+
+def test_what_vllm_learnt_of_our_classes_is_not_kept_for_another_version() -> None:
+    assert models.MADE_FOR == TESTED  # it keeps it until that file changes
 
 
 def test_off_hands_everything_through(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,8 @@ GRID = (
     "bapa_strength=0.5,1",
     "bapa_anchor=paper,center",
 )
+# Of adapters whose engine takes whole positions only.
+VLLM_GRID = ("agci_lambda=0,0.3,auto", "bapa=false,true")
 
 
 class Spread(StrEnum):
@@ -31,6 +33,13 @@ class Spread(StrEnum):
 
     auroc = "auroc"
     accuracy = "accuracy"
+
+
+def default_grid(adapter: str) -> tuple[str, ...]:
+    """What is tried with an adapter if nothing else is asked for, as after ``--grid``."""
+    from lmms_bapa.harness.backends import backend_of
+
+    return VLLM_GRID if backend_of(adapter) == "vllm" else GRID
 
 
 def calibrate(
@@ -51,7 +60,7 @@ def calibrate(
         list[str] | None,
         typer.Option(
             help="An option of an intervention and its values; may be given again. "
-            f"Default: {', '.join(GRID)}"
+            f"Default: {', '.join(GRID)}; of vLLM: {', '.join(VLLM_GRID)}"
         ),
     ] = None,
     objective: Annotated[
@@ -100,7 +109,7 @@ def calibrate(
             "model": model,
             "model_args": model_args,
             "tasks": [task],
-            "grid": parse_grid(grid or GRID),
+            "grid": parse_grid(grid or default_grid(model)),
             "batch_size": batch_size,
             "include_path": include_path,
         }

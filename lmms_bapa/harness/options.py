@@ -129,7 +129,12 @@ def intervention_options() -> list[str]:
     return names
 
 
-def _switch(name: str, value: Any) -> bool:
+def switch(name: str, value: Any) -> bool:
+    """Reads a switch.
+
+    Raises:
+        UsageError: neither true nor false.
+    """
     try:
         return TypeAdapter(bool).validate_python(value)
     except ValidationError as error:
@@ -150,7 +155,7 @@ def build_intervention(
     names = option_names(method)
     given = {field: options[name] for name, field in names.items() if name in options}
     if method.main is None:
-        key, is_on = method.name, _switch(method.name, options.get(method.name, False))
+        key, is_on = method.name, switch(method.name, options.get(method.name, False))
         is_off = key in options and not is_on
     else:
         key = next(name for name, field in names.items() if field == method.main)

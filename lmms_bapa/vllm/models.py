@@ -2,7 +2,7 @@
 
 ``lmms_bapa.vllm.models.<architecture>`` is made from the stock class when it is asked for, so that
 no model's code is imported that is not used. vLLM keeps what it learns of a class on disk, until
-this file changes: so a class is the same whatever the settings are.
+this file changes: so a class is the same whatever the settings are, and the version stands below.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 from lmms_bapa.vllm.architectures import ARCHITECTURES
 from lmms_bapa.vllm.plugin import stock_location
 from lmms_bapa.vllm.steered import Steered
+
+MADE_FOR = "0.32.0"  # as lmms_bapa.vllm.TESTED
 
 
 @cache

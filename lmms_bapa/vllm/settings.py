@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import torch
@@ -53,6 +54,11 @@ def from_text(text: str) -> tuple[Intervention, ...]:
 def _made(name: str, fields: dict[str, Any]) -> Intervention:
     if name not in REGISTRY:
         raise UsageError(f"{VARIABLE}: unknown method {name!r}: {nearest(name, list(REGISTRY))}")
+    known = [field.name for field in dataclass_fields(REGISTRY[name])]
+    for field in fields:
+        if field not in known:
+            hint = nearest(field, known)
+            raise UsageError(f"{VARIABLE}: {name}: unknown field {field!r}: {hint}")
     try:
         return REGISTRY[name](**fields)
     except (TypeError, ValueError) as error:

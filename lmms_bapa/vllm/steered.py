@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lmms_bapa.interventions import Intervention
-from lmms_bapa.steering.errors import SteeringError
+from lmms_bapa.steering.errors import SteeringError, UnsupportedModelError
 from lmms_bapa.vllm import VARIABLE
 from lmms_bapa.vllm.settings import from_text, to_text
 from lmms_bapa.vllm.tokens import image_tokens, prompt_tokens, stock_with_next, with_next
@@ -53,6 +53,8 @@ class Steered:
         self._made: dict[int, weakref.ref[Tensor]] = {}
         self._placed = False
         self.lmms_bapa_settings = to_text(active)
+        if active:
+            _check_rotary(type(self).__name__, self.get_language_model())  # type: ignore[attr-defined]
         _LOGGER.info(f"steered by {' + '.join(map(str, active)) or 'nothing'}")
 
     def embed_multimodal(self, **kwargs: Any) -> Any:
@@ -149,6 +151,14 @@ class Steered:
     def _is_ours(self, part: Tensor) -> bool:
         known = self._made.get(_place(part))
         return known is not None and known() is not None
+
+
+def _check_rotary(name: str, decoder: Any) -> None:
+    """Refuses what transformers' side refuses, too: vLLM's classes take any language model."""
+    if not any(type(m).__name__.endswith("RotaryEmbedding") for m in decoder.modules()):
+        raise UnsupportedModelError(
+            f"{name}: its decoder {type(decoder).__name__} has no rotary position embedding"
+        )
 
 
 def _place(tensor: Tensor) -> int:

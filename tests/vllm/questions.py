@@ -43,6 +43,12 @@ QUESTIONS = (
     Question("two images", (1, 2), "Answer Yes or No."),
     Question("text only", (), "what is red?"),
 )
+# Prompts that fill most of 32 tokens, whatever the family, and replies that go beyond.
+TIGHT = tuple(
+    Question(f"{number}, {text}", (number,), text)
+    for number in (4, 3)
+    for text in ("red red red", "what is red?")
+)
 
 
 def fitting(facts: Checkpoint) -> list[Question]:

@@ -190,9 +190,13 @@ def test_a_misspelt_argument_of_the_engine_is_told_by_its_own_list() -> None:
         adapter_class("vllm_bapa")(model="micro-llava", max_num_seq=3)
 
 
-def test_what_the_engine_refuses_is_one_line() -> None:
-    adapter = loaded("vllm_bapa", "micro-llava", block_size=-3)
-    with pytest.raises(UsageError, match="vLLM cannot be started") as caught:
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"block_size": -3}, ""), ({"enforce_eager": "no!"}, "enforce_eager: .*bool")],
+)
+def test_what_the_engine_refuses_is_one_line(wrong: dict[str, Any], says: str) -> None:
+    adapter = adapter_class("vllm_bapa")(model="micro-llava", **SHORT | wrong)
+    with pytest.raises(UsageError, match=rf"vLLM cannot be started \({says}") as caught:
         asked(adapter, documents())
     assert "\n" not in str(caught.value)
     assert "validation error" not in str(caught.value)

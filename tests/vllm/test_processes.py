@@ -61,6 +61,13 @@ def test_an_engine_as_vllm_starts_it_by_default(folder: Path) -> None:
     check(folder, ask(folder, "both", {}, enforce_eager=False))
 
 
+@pytest.mark.slow
+def test_workers_that_share_a_model(folder: Path) -> None:
+    """Tensor parallelism: each of two has half of each layer."""
+    own = {"TORCHDYNAMO_DISABLE": "1"}
+    check(folder, ask(folder, "both", own, tensor_parallel_size=2))
+
+
 def test_after_a_steered_engine_the_stock_one_is_as_if_we_were_not_there(folder: Path) -> None:
     with engine(folder, *BOTH) as running:
         steered = running.answers(QUESTIONS)

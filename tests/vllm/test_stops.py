@@ -11,12 +11,12 @@ from vllm import LLM
 
 from lmms_bapa.errors import UsageError
 from lmms_bapa.interventions import AGCI, BaPA
-from lmms_bapa.steering.errors import SteeringError
+from lmms_bapa.steering.errors import SteeringError, UnsupportedModelError
 from lmms_bapa.vllm.engine import confirm, engine_arguments, shut_down
 from lmms_bapa.vllm.steered import Steered
 
 from .asking import ARGUMENTS, Engine
-from .checkpoints import FAMILIES
+from .checkpoints import CLIP_NAMES, FAMILIES, WIDTH, Small
 from .engines import engine
 from .questions import QUESTIONS
 
@@ -75,6 +75,21 @@ def test_a_hook_that_does_not_fire_stops_the_engine(
         with pytest.raises(SteeringError, match="the engine stops") as caught:
             running.answers(QUESTIONS[:1])
         assert "\n" not in str(caught.value)
+
+
+def test_a_language_model_without_rotary_positions_is_refused(tmp_path: Path) -> None:
+    """vLLM's LLaVA takes any language model; this one adds learned positions."""
+    untied = {"tie_word_embeddings": False}
+    own = dict(model_type="opt", ffn_dim=WIDTH, num_attention_heads=4, word_embed_proj_dim=WIDTH)
+    folder = Small(
+        "llava",
+        own | untied,
+        whole=untied,
+        renamed=CLIP_NAMES,
+    ).save(tmp_path)
+    said = pytest.raises(UnsupportedModelError, match="OPTForCausalLM has no rotary")
+    with said, engine(folder, BaPA()):
+        pass
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A sweep over an engine in processes of its own, as vLLM starts it: none of them outlives it."""
+"""A sweep over an engine in processes of its own, as vLLM starts it: neither outlives the other."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ COMMAND = [
 BEGINNING, END = 400.0, 60.0  # seconds until an answer is there, and until processes are gone
 
 
+def _started(place: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        COMMAND,
+        cwd=place,
+        env=os.environ | VARIABLES | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
 def _until_it_answers(sweep: subprocess.Popen[str], journal: Path) -> list[psutil.Process]:
     """Waits for the first answers.
 
@@ -49,16 +61,7 @@ def _until_it_answers(sweep: subprocess.Popen[str], journal: Path) -> list[psuti
     [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)],
 )
 def test_no_process_of_an_engine_is_left(sent: signal.Signals, status: int, tmp_path: Path) -> None:
-    several = os.environ | VARIABLES | {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
-    sweep = subprocess.Popen(
-        COMMAND,
-        cwd=tmp_path,
-        env=several,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    sweep = _started(tmp_path)
     engine: list[psutil.Process] = []
     try:
         engine = _until_it_answers(sweep, tmp_path / "runs" / "off" / "answers.jsonl")
@@ -77,6 +80,30 @@ def test_no_process_of_an_engine_is_left(sent: signal.Signals, status: int, tmp_
             ]
             assert "Traceback" not in errors
     finally:
-        for process in (*engine, psutil.Process(sweep.pid) if sweep.poll() is None else None):
-            if process is not None and process.is_running():
-                process.kill()
+        _end(sweep, engine)
+
+
+def _end(sweep: subprocess.Popen[str], engine: list[psutil.Process]) -> None:
+    for process in (*engine, psutil.Process(sweep.pid) if sweep.poll() is None else None):
+        if process is not None and process.is_running():
+            process.kill()
+
+
+def test_a_sweep_whose_engine_was_killed_ends_and_keeps_its_answers(tmp_path: Path) -> None:
+    """As the system does when memory runs out; vLLM's own client would wait for good."""
+    sweep, setting = _started(tmp_path), tmp_path / "runs" / "off"
+    engine: list[psutil.Process] = []
+    try:
+        engine = _until_it_answers(sweep, setting / "answers.jsonl")
+        next(process for process in engine if "EngineCore" in process.name()).kill()
+        _, errors = sweep.communicate(timeout=END)
+        assert sweep.returncode == 2, errors[-2000:]
+        said = [line for line in errors.splitlines() if line.startswith("lmms-bapa: ")]
+        assert len(said) == 1
+        assert said[0].startswith("lmms-bapa: error: the engine of vLLM ended while it answered")
+        assert "Traceback" not in errors
+        assert [path.name for path in setting.iterdir()] == ["answers.jsonl"]
+        _, left = psutil.wait_procs(engine, timeout=END)
+        assert left == []
+    finally:
+        _end(sweep, engine)

@@ -66,6 +66,7 @@ def quiet() -> None:
     To be called before vLLM is imported; the processes that it starts inherit it.
     """
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")  # its own way is among results
 
 
 @cache
@@ -79,3 +80,14 @@ def engine_options() -> tuple[str, ...]:
 
     own = [name for name in inspect.signature(LLM).parameters if name not in ("args", "kwargs")]
     return tuple(dict.fromkeys([*own, *(field.name for field in dataclasses.fields(EngineArgs))]))
+
+
+@cache
+def engine_switches() -> frozenset[str]:
+    """Those that are on or off; vLLM takes any text for on."""
+    if not is_installed():
+        return frozenset()
+    quiet()
+    from vllm.engine.arg_utils import EngineArgs
+
+    return frozenset(f.name for f in dataclasses.fields(EngineArgs) if isinstance(f.default, bool))

@@ -16,8 +16,9 @@ from lmms_bapa.harness.options import (
     build_interventions,
     intervention_options,
     processor_options,
+    switch,
 )
-from lmms_bapa.harness.vllm.installed import engine_options
+from lmms_bapa.harness.vllm.installed import engine_options, engine_switches
 from lmms_bapa.interventions import Intervention
 from lmms_bapa.validation import nearest, one_line
 
@@ -113,6 +114,8 @@ REFUSED = {
     "skip_tokenizer_init": "the engine needs the tokenizer",
     "skip_mm_profiling": "the engine needs it to keep room for the pictures",
     "language_model_only": "the pictures would be left out",
+    "mm_encoder_only": "the language model would be left out",
+    "hf_token": "it would be written into results: set the variable HF_TOKEN, or log in",
     "enable_mm_embeds": "pictures are shown as pictures",
     "use_tqdm_on_load": "there is one bar, of the questions",
 }
@@ -153,6 +156,7 @@ def parse_options(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> VLLM
         raise UsageError("model is missing: add model=<hub id, folder or micro-llava>")
     own = {k: v for k, v in merged.items() if k in VLLMOptions.model_fields and v is not None}
     engine = {key: _read_json(key, merged[key]) for key in others if merged[key] is not None}
+    engine |= {key: switch(key, engine[key]) for key in engine.keys() & engine_switches()}
     shown = {"processor": engine.pop("mm_processor_kwargs", None)}
     if not isinstance(shown["processor"], dict | None):
         raise UsageError(f"mm_processor_kwargs={shown['processor']!r}: should be JSON in braces")

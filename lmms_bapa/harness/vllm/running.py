@@ -77,6 +77,7 @@ class Running:
         from lmms_eval.models.chat.vllm import VLLM
 
         from lmms_bapa.vllm.engine import confirm, engine_arguments, shut_down, switched
+        from lmms_bapa.vllm.watch import watch
 
         given = engine_arguments(interventions, arguments)
         method = os.environ.get(_METHOD)
@@ -89,6 +90,7 @@ class Running:
             raise UsageError(f"vLLM cannot be started ({_said(error)})") from error
         finally:  # the harness sets it for good
             _set(_METHOD, method)
+        watch(self._harness.client)
         self.interventions = tuple(interventions)
         try:
             confirm(self._harness.client, interventions)
@@ -124,10 +126,12 @@ class Running:
             A ``vllm.RequestOutput`` a prompt.
 
         Raises:
-            UsageError: a prompt that the engine does not take, such as one that is too long.
+            UsageError: a prompt that the engine does not take, such as one that is too long; or
+                the engine is dead.
         """
         from vllm import SamplingParams
         from vllm.exceptions import VLLMClientError
+        from vllm.v1.engine.exceptions import EngineDeadError
 
         wanted = [SamplingParams(**own) for own in settings]
         try:
@@ -135,7 +139,14 @@ class Running:
                 list(prompts), wanted, use_tqdm=False
             )
         except VLLMClientError as error:
+            # Pictures of the batch count as handed over, and were not.
+            self._harness.client.llm_engine.reset_mm_cache()
             raise UsageError(f"vLLM refuses a question: {reason(error)}") from error
+        except EngineDeadError as error:
+            raise UsageError(
+                "the engine of vLLM ended while it answered: its log above says why, unless it was "
+                "killed, for lack of memory perhaps: give the same command again"
+            ) from error
         return outputs
 
     def stop(self) -> None:
@@ -159,5 +170,8 @@ def _set(name: str, value: str | None) -> None:
 def _said(error: Exception) -> str:
     """What an error of vLLM's configurations says; a validation's first line only counts."""
     if isinstance(error, ValidationError):
-        return str(error.errors()[0]["msg"]).removeprefix("Value error, ").splitlines()[0]
+        first = error.errors()[0]
+        said = str(first["msg"]).removeprefix("Value error, ").splitlines()[0]
+        where = [str(part) for part in first["loc"]]  # none if several arguments are at odds
+        return f"{'.'.join(where)}: {said}" if where else said
     return reason(error)
