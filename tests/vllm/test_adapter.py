@@ -190,9 +190,14 @@ def test_a_misspelt_argument_of_the_engine_is_told_by_its_own_list() -> None:
         adapter_class("vllm_bapa")(model="micro-llava", max_num_seq=3)
 
 
+def test_a_switch_of_the_engine_is_on_or_off() -> None:
+    with pytest.raises(UsageError, match="enforce_eager='no!': should be true or false"):
+        adapter_class("vllm_bapa")(model="micro-llava", enforce_eager="no!")
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
-    [({"block_size": -3}, ""), ({"enforce_eager": "no!"}, "enforce_eager: .*bool")],
+    [({"block_size": -3}, ""), ({"block_size": "many"}, "block_size: .*int")],
 )
 def test_what_the_engine_refuses_is_one_line(wrong: dict[str, Any], says: str) -> None:
     adapter = adapter_class("vllm_bapa")(model="micro-llava", **SHORT | wrong)
