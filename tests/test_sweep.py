@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +17,10 @@ from lmms_bapa.provenance.manifest import read_manifest
 from lmms_bapa.provenance.surroundings import sources_digest
 from lmms_bapa.results.folders import read_runs
 from lmms_bapa.sweep.config import SweepConfig, read_config
-from lmms_bapa.sweep.progress import SweepProgress
 from lmms_bapa.sweep.runner import sweep
 
 from .harness_runs import command_line
+from .sweeping import Counter, killed_sweep
 
 TASK = "spatial_probe_lite"
 LIMIT, BATCH = 36, 8
@@ -38,21 +35,6 @@ GIVEN: dict[str, Any] = {
 LABELS = ["off", "bapa=true", "agci_lambda=0.5", "agci_lambda=0.5,bapa=true"]
 # In which two runs of the same thing differ.
 CHANCE = {"date", "start_time", "end_time", "total_evaluation_time_seconds", "git_branch"}
-
-
-class Counter(SweepProgress):
-    """Counts what the model answered and what was known."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.known = 0
-
-    def answered(self, count: int, now: bool) -> None:
-        super().answered(count, now)
-        if now:
-            self.now += count
-        else:
-            self.known += count
 
 
 def config(**changes: Any) -> SweepConfig:
@@ -187,38 +169,10 @@ def test_without_room_for_the_pictures_the_answers_are_the_same(
     assert tables(tmp_path / "x") == tables(whole)
 
 
-KILLED = """
-import json, os, signal, sys
-from pathlib import Path
-from lmms_bapa.harness.journal import Journal
-from lmms_bapa.sweep.runner import sweep
-from lmms_bapa.sweep.config import read_config
-from lmms_bapa.sweep.progress import SweepProgress
-
-left, record = int(sys.argv[3]), Journal.record
-
-def last_words(self, batch, replies):
-    global left
-    record(self, batch, replies)
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-Journal.record = last_words
-sweep(read_config(None, json.loads(sys.argv[1])), Path(sys.argv[2]), SweepProgress())
-"""
-
-
 def test_a_killed_sweep_goes_on(whole: Path, tmp_path: Path) -> None:
     output, batches = tmp_path / "killed", BATCHES + 3
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, json.dumps(GIVEN), str(output), str(batches)],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},  # as in this process
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    alike = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}  # as in this process
+    killed_sweep(GIVEN, output, batches, alike)
     assert [p.parent.name for p in output.glob("*/manifest.json")] == ["off"]
     torn = output / "bapa=true" / "answers.jsonl"
     assert len(torn.read_bytes().splitlines()) == 3

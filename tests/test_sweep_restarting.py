@@ -26,6 +26,7 @@ from lmms_bapa.sweep.progress import SweepProgress
 from lmms_bapa.sweep.runner import sweep
 
 from .restarting_adapter import NAME, Restarting, install
+from .sweeping import Counter
 
 TASK, LIMIT, BATCH = "spatial_probe_lite", 36, 8
 GIVEN: dict[str, Any] = {
@@ -37,19 +38,6 @@ GIVEN: dict[str, Any] = {
     "batch_size": BATCH,
 }
 ENGINES = [(), (BaPA(),), (AGCI(0.5),), (AGCI(0.5), BaPA())]
-
-
-class Counter(SweepProgress):
-    """Counts what was answered now, and what was known."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.known = 0
-
-    def answered(self, count: int, now: bool) -> None:
-        super().answered(count, now)
-        self.now += count if now else 0
-        self.known += 0 if now else count
 
 
 @pytest.fixture(autouse=True)

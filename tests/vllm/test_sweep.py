@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +20,7 @@ from lmms_bapa.results.folders import read_runs
 from lmms_bapa.sweep.config import SweepConfig, read_config
 from lmms_bapa.sweep.progress import SweepProgress
 from lmms_bapa.sweep.runner import sweep
+from tests.sweeping import Counter, killed_sweep
 
 from .environment import VARIABLES
 
@@ -36,19 +35,6 @@ GIVEN: dict[str, Any] = {
     "batch_size": BATCH,
 }
 TWO = GIVEN | {"grid": {"bapa": [False, True]}}
-
-
-class Counter(SweepProgress):
-    """Counts what was answered now, and what was known."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.known = 0
-
-    def answered(self, count: int, now: bool) -> None:
-        super().answered(count, now)
-        self.now += count if now else 0
-        self.known += 0 if now else count
 
 
 def run(config: SweepConfig, output: Path) -> Counter:
@@ -111,38 +97,9 @@ def test_its_manifest_says_what_ran_it(whole: Path) -> None:
     assert told.model.engine["max_model_len"] == "512"
 
 
-KILLED = """
-import json, os, signal, sys
-from pathlib import Path
-from lmms_bapa.harness.journal import Journal
-from lmms_bapa.sweep.runner import sweep
-from lmms_bapa.sweep.config import read_config
-from lmms_bapa.sweep.progress import SweepProgress
-
-left, record = int(sys.argv[3]), Journal.record
-
-def last_words(self, batch, replies):
-    global left
-    record(self, batch, replies)
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-Journal.record = last_words
-sweep(read_config(None, json.loads(sys.argv[1])), Path(sys.argv[2]), SweepProgress())
-"""
-
-
 def test_a_killed_sweep_goes_on(whole: Path, tmp_path: Path) -> None:
     output, batches = tmp_path / "killed", LIMIT // BATCH + 1
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, json.dumps(TWO), str(output), str(batches)],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=os.environ | VARIABLES,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    killed_sweep(TWO, output, batches, VARIABLES)
     assert [p.parent.name for p in output.glob("*/manifest.json")] == ["off"]
     counter = run(read_config(None, TWO), output)
     assert (counter.now, counter.known) == (LIMIT - BATCH, BATCH)
