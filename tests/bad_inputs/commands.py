@@ -112,7 +112,7 @@ COMMANDS: list[Row] = [
             ("grid without values", "--grid bapa=,", "no values"),
             ("grid twice", "--grid bapa=true --grid bapa=false", "given twice"),
             ("grid of an unknown option", "--grid agci_lamda=0.3", "did you mean agci_lambda?"),
-            ("grid of a loading option", "--grid dtype=float16", "loads the model once"),
+            ("grid of a loading option", "--grid dtype=float16", "loads the model in one way"),
             ("grid out of range", "--grid agci_lambda=0,-1", "got -1"),
             ("grid of NaN", "--grid agci_lambda=nan", "got nan"),
             ("grid without effect", "--grid bapa_anchor=center", "no effect"),

@@ -6,6 +6,7 @@ interpreter needs none.
 
 from __future__ import annotations
 
+import importlib
 import os
 from types import SimpleNamespace
 from typing import Any
@@ -20,9 +21,8 @@ def is_wanted() -> bool:
 
 def declare() -> None:
     """Lets vLLM use Triton; before vLLM is imported."""
-    from triton.backends import backends
-
-    backends["cpu"] = SimpleNamespace(driver=SimpleNamespace(is_active=lambda: True))
+    triton: Any = importlib.import_module("triton.backends")  # vLLM brings it, on some platforms
+    triton.backends["cpu"] = SimpleNamespace(driver=SimpleNamespace(is_active=lambda: True))
 
 
 def check(llm: Any) -> None:
