@@ -13,6 +13,7 @@ from PIL import Image
 from lmms_bapa.errors import UsageError
 from lmms_bapa.harness import presets
 from lmms_bapa.harness.adapter import HFBapa
+from lmms_bapa.harness.asking import failed
 from lmms_bapa.harness.messages import as_rgb, encode
 from lmms_bapa.harness.requests import cut_at, generation_settings
 from lmms_bapa.interventions import AGCI, BaPA
@@ -223,3 +224,20 @@ def test_what_is_no_picture_is_one_short_line(given: Any) -> None:
         as_rgb(given)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 180
+
+
+def test_ctrl_c_that_a_failing_clean_up_hides_is_still_ctrl_c() -> None:
+    """As vLLM 0.32 does it when it gives a tokenizer back that it had not got yet."""
+
+    def interrupted() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise ValueError("gave nothing back")
+
+    with pytest.raises(ValueError, match="gave nothing back") as caught:
+        interrupted()
+    batch = [("", None, {}, 7, "a_task", "test")]
+    with pytest.raises(KeyboardInterrupt):
+        failed(batch, [0], caught.value)
+    assert "a_task, documents 7 to 7: no" in str(failed(batch, [0], ValueError("no")))

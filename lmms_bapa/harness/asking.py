@@ -130,7 +130,15 @@ def failed(batch: Sequence[Any], rows: Sequence[int], error: Exception) -> Runti
         batch: request arguments.
         rows: which of them.
         error: of the model.
+
+    Raises:
+        KeyboardInterrupt: that is behind the error: what fails while others clean up hides it.
     """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            raise cause
+        cause = cause.__context__
     ids = [batch[i][3] for i in rows]
     return RuntimeError(
         f"generation failed on {batch[0][4]}, documents {ids[0]} to {ids[-1]}: {error}"
